@@ -1,0 +1,288 @@
+//! The cloud: its services, its store and everything that calls share.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use cloudtwin_sigv4::SigningKeyCache;
+use cloudtwin_smithy::schema::ProtocolId;
+use cloudtwin_store::{Db, StoreError};
+use http::request::Parts;
+use parking_lot::Mutex;
+use tokio::sync::Notify;
+
+use crate::clock::Clock;
+use crate::config::CloudConfig;
+use crate::front_door::FrontDoor;
+use crate::identify::{Found, indexed};
+use crate::record::Recorder;
+use crate::service::Service;
+use crate::signals::Signals;
+
+/// A running cloud. Cheap to clone.
+#[derive(Clone)]
+pub struct Cloud(Arc<Inner>);
+
+struct Inner {
+    db: Db,
+    config: CloudConfig,
+    services: Vec<Arc<Service>>,
+    by_name: HashMap<&'static str, usize>,
+    by_target: HashMap<&'static str, usize>,
+    by_signing_name: HashMap<&'static str, Vec<usize>>,
+    front_doors: Vec<Arc<dyn FrontDoor>>,
+    clock: Clock,
+    signals: Signals,
+    signing_keys: SigningKeyCache,
+    recorder: Recorder,
+    effects: Arc<Notify>,
+    used: Mutex<HashSet<&'static str>>,
+    unserved: AtomicU64,
+    background: Mutex<Option<tokio::task::JoinHandle<()>>>,
+}
+
+impl Cloud {
+    /// A cloud of `services` on `db`. Must be called within a tokio runtime, because effects that
+    /// are left from before are delivered in the background.
+    pub fn start(db: Db, config: CloudConfig, services: Vec<Service>) -> Self {
+        let services: Vec<Arc<Service>> = services.into_iter().map(Arc::new).collect();
+        let mut by_name = HashMap::new();
+        let mut by_target = HashMap::new();
+        let mut by_signing_name: HashMap<&'static str, Vec<usize>> = HashMap::new();
+        for (index, service) in services.iter().enumerate() {
+            by_name.insert(service.schema.name, index);
+            if !service.schema.target_prefix.is_empty() {
+                by_target.insert(service.schema.target_prefix, index);
+            }
+            by_signing_name.entry(service.schema.signing_name).or_default().push(index);
+        }
+        let cloud = Self(Arc::new(Inner {
+            front_doors: services.iter().flat_map(|service| service.front_doors.clone()).collect(),
+            recorder: Recorder::new(config.record_capacity),
+            db,
+            config,
+            services,
+            by_name,
+            by_target,
+            by_signing_name,
+            clock: Clock::default(),
+            signals: Signals::default(),
+            signing_keys: SigningKeyCache::default(),
+            effects: Arc::new(Notify::new()),
+            used: Mutex::default(),
+            unserved: AtomicU64::new(0),
+            background: Mutex::new(None),
+        }));
+        let background = tokio::spawn(cloud.clone().deliver_in_background());
+        *cloud.0.background.lock() = Some(background);
+        cloud
+    }
+
+    /// Ends background work. The store closes when the last clone is dropped.
+    pub fn stop(&self) {
+        if let Some(task) = self.0.background.lock().take() {
+            task.abort();
+        }
+    }
+
+    /// The store.
+    pub fn db(&self) -> &Db {
+        &self.0.db
+    }
+
+    /// The clock that services see.
+    pub fn clock(&self) -> &Clock {
+        &self.0.clock
+    }
+
+    /// The settings.
+    pub fn config(&self) -> &CloudConfig {
+        &self.0.config
+    }
+
+    /// The services that are served.
+    pub fn services(&self) -> impl Iterator<Item = &Service> {
+        self.0.services.iter().map(|service| &**service)
+    }
+
+    /// Whether the settings allow the use of a service.
+    pub fn is_enabled(&self, service: &str) -> bool {
+        self.0.config.enabled_services.as_ref().is_none_or(|enabled| enabled.contains(service))
+    }
+
+    /// Whether a service was called since the start.
+    pub fn is_used(&self, service: &str) -> bool {
+        self.0.used.lock().contains(service)
+    }
+
+    /// How many calls meant operations that are not served.
+    pub fn unserved_calls(&self) -> u64 {
+        self.0.unserved.load(Ordering::Relaxed)
+    }
+
+    /// Removes the state of one service, or of all of them; blobs that nothing refers to any more
+    /// go with it. It is gone when this returns.
+    ///
+    /// # Errors
+    /// What the store reports.
+    pub async fn reset(&self, service: Option<&str>) -> Result<(), StoreError> {
+        let prefix = service.map(|name| format!("{name}/")).unwrap_or_default();
+        self.0.db.reset(&prefix).await.map(drop)
+    }
+
+    pub(crate) fn signals(&self) -> &Signals {
+        &self.0.signals
+    }
+
+    pub(crate) fn signing_keys(&self) -> &SigningKeyCache {
+        &self.0.signing_keys
+    }
+
+    pub(crate) fn recorder(&self) -> &Recorder {
+        &self.0.recorder
+    }
+
+    pub(crate) fn effects(&self) -> &Arc<Notify> {
+        &self.0.effects
+    }
+
+    pub(crate) fn front_door(&self, head: &Parts) -> Option<Arc<dyn FrontDoor>> {
+        self.0.front_doors.iter().find(|door| door.claims(head)).cloned()
+    }
+
+    pub(crate) fn mark_used(&self, service: &'static str) {
+        let mut used = self.0.used.lock();
+        if !used.contains(service) {
+            used.insert(service);
+        }
+    }
+
+    pub(crate) fn mark_unserved(&self) {
+        self.0.unserved.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// The base of URLs in answers: the configured public host, else `requested`.
+    pub(crate) fn base_url(&self, requested: &str) -> String {
+        match &self.0.config.public_host {
+            Some(host) => {
+                let scheme = requested.split_once("://").map_or("http", |(scheme, _)| scheme);
+                let port =
+                    if host.contains(':') { String::new() } else { format!(":{}", self.0.config.port) };
+                format!("{scheme}://{host}{port}")
+            }
+            None if requested.is_empty() => format!("http://localhost:{}", self.0.config.port),
+            None => requested.to_owned(),
+        }
+    }
+
+    pub(crate) fn served(&self, name: &str) -> Option<Arc<Service>> {
+        self.0.by_name.get(name).and_then(|index| self.0.services.get(*index)).cloned()
+    }
+
+    /// A service by botocore's name.
+    pub(crate) fn service(&self, name: &str) -> Option<Found> {
+        let ours = self.served(name).map(Found::Served);
+        ours.or_else(|| indexed(|service| service.schema.name == name).next().map(Found::Indexed))
+    }
+
+    /// A service by the prefix of its targets.
+    pub(crate) fn service_by_target(&self, prefix: &str) -> Option<Found> {
+        let ours = self.0.by_target.get(prefix).and_then(|index| self.0.services.get(*index)).cloned();
+        ours.map(Found::Served)
+            .or_else(|| indexed(|service| service.schema.target_prefix == prefix).next().map(Found::Indexed))
+    }
+
+    /// The services that sign as `name`, ours first.
+    pub(crate) fn services_by_signing_name(&self, name: &str) -> Vec<Found> {
+        let ours = self.0.by_signing_name.get(name).into_iter().flatten();
+        let mut found: Vec<Found> = ours
+            .filter_map(|index| self.0.services.get(*index))
+            .map(|service| Found::Served(Arc::clone(service)))
+            .collect();
+        if found.is_empty() {
+            found.extend(indexed(|service| service.schema.signing_name == name).map(Found::Indexed));
+        }
+        found
+    }
+
+    /// The services whose endpoint prefix is a label of `host` (`sqs.us-east-1.amazonaws.com`,
+    /// `us-east-1.queue.localhost…`).
+    pub(crate) fn services_by_host(&self, host: &str) -> Vec<Found> {
+        let Some((first, rest)) = host.split_once('.') else { return Vec::new() };
+        // SQS's old hosts: `queue.amazonaws.com`, `eu-west-1.queue.amazonaws.com`.
+        if first == "queue" || rest.starts_with("queue.") {
+            return self.service("sqs").into_iter().collect();
+        }
+        let ours = self.0.services.iter().filter(|service| service.schema.endpoint_prefix == first);
+        let found: Vec<Found> = ours.map(|service| Found::Served(Arc::clone(service))).collect();
+        if found.is_empty() && (rest.contains("amazonaws.com") || rest.contains("localhost")) {
+            return indexed(|service| service.schema.endpoint_prefix == first).map(Found::Indexed).collect();
+        }
+        found
+    }
+
+    /// The services that have the query operation `action` in `version` (any, if none is given).
+    pub(crate) fn services_with_action(&self, action: &str, version: Option<&str>) -> Vec<Found> {
+        let ours = self.0.services.iter().filter(|service| {
+            service.operations.contains_key(action)
+                && version.is_none_or(|version| version == service.schema.api_version)
+                && service.schema.protocols.iter().any(|p| matches!(p, ProtocolId::Query | ProtocolId::Ec2))
+        });
+        let found: Vec<Found> = ours.map(|service| Found::Served(Arc::clone(service))).collect();
+        if !found.is_empty() {
+            return found;
+        }
+        indexed(|service| {
+            service.operation(action).is_some()
+                && version.is_none_or(|version| version == service.schema.api_version)
+                && service.schema.protocols.iter().any(|p| matches!(p, ProtocolId::Query | ProtocolId::Ec2))
+        })
+        .map(Found::Indexed)
+        .collect()
+    }
+
+    /// Our REST services, S3 aside, that have a route for this request.
+    pub(crate) fn services_with_route(&self, method: &str, path: &str, query: &str) -> Vec<Found> {
+        let rest = |service: &&Arc<Service>| {
+            service.schema.name != "s3"
+                && service
+                    .schema
+                    .protocols
+                    .iter()
+                    .any(|p| matches!(p, ProtocolId::RestJson | ProtocolId::RestXml))
+                && service.router.find(method, path, query).is_ok()
+        };
+        self.0.services.iter().filter(rest).map(|service| Found::Served(Arc::clone(service))).collect()
+    }
+}
+
+/// A random number.
+#[expect(clippy::disallowed_methods, reason = "this is where the cloud's ids come from")]
+pub(crate) fn random() -> u128 {
+    uuid::Uuid::new_v4().as_u128() ^ (uuid::Uuid::new_v4().as_u128() << 64)
+}
+
+/// A random UUID.
+#[expect(clippy::disallowed_methods, reason = "this is where the cloud's ids come from")]
+pub(crate) fn uuid() -> String {
+    uuid::Uuid::new_v4().hyphenated().to_string()
+}
+
+/// `length` random characters of `alphabet`.
+pub(crate) fn random_text(alphabet: &[u8], length: usize) -> String {
+    let mut pool = 0_u128;
+    let mut left = 0_u32;
+    let size = alphabet.len().max(1) as u128;
+    let mut text = String::with_capacity(length);
+    for _ in 0..length {
+        if left == 0 {
+            (pool, left) = (random(), 12);
+        }
+        if let Some(byte) = alphabet.get((pool % size) as usize) {
+            text.push(char::from(*byte));
+        }
+        pool /= size;
+        left -= 1;
+    }
+    text
+}

@@ -1,0 +1,118 @@
+//! The edge: connections come in here, and every request leaves through [`Gateway::respond`].
+
+pub(crate) mod connection;
+pub(crate) mod cors;
+pub(crate) mod legacy_ports;
+pub(crate) mod listeners;
+pub(crate) mod tls;
+
+use std::panic::AssertUnwindSafe;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use cloudtwin_smithy::{ByteStream, StreamError};
+use futures_util::FutureExt;
+use http::header::{HeaderName, HeaderValue};
+use http::{Request, Response, StatusCode};
+use http_body::{Body, Frame, SizeHint};
+use hyper::body::Incoming;
+
+use crate::admin::AdminApi;
+use cloudtwin_core::ConnectionInfo;
+
+use crate::cloud::{Admin, CorsOwner, Pipeline};
+use cors::{Cors, Verdict};
+use tls::Tls;
+
+/// The version in every response and in the health endpoint.
+pub(crate) const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+const LOCALSTACK_HEADER: HeaderName = HeaderName::from_static("x-localstack");
+
+/// Everything that a connection needs to answer requests.
+#[derive(Debug)]
+pub(crate) struct Gateway<C> {
+    pub(crate) cloud: Arc<C>,
+    pub(crate) admin: AdminApi<C>,
+    pub(crate) cors: Cors,
+    pub(crate) tls: Arc<Tls>,
+    /// Whether responses carry [`LOCALSTACK_HEADER`].
+    pub(crate) response_header: bool,
+}
+
+impl<C: Pipeline + Admin> Gateway<C> {
+    /// Answers one request.
+    pub(crate) async fn respond(
+        &self,
+        connection: ConnectionInfo,
+        request: Request<Incoming>,
+    ) -> Response<ByteStream> {
+        let (mut head, body) = request.into_parts();
+        let admin = crate::admin::owns(&head);
+        let caller = self.cors.caller(&head).map(|caller| {
+            let owner = if admin { CorsOwner::Server } else { self.cloud.cors_owner(&head) };
+            (caller, owner)
+        });
+        if let Some((caller, owner)) = &caller
+            && let Verdict::Answer(response) = self.cors.judge(&head, caller, *owner)
+        {
+            return self.finish(response);
+        }
+        let body = into_stream(body);
+        let response = if admin {
+            self.admin.handle(&head, body).await
+        } else {
+            head.extensions.insert(connection);
+            let answer = AssertUnwindSafe(self.cloud.handle(Request::from_parts(head, body))).catch_unwind();
+            answer.await.unwrap_or_else(|_| panicked())
+        };
+        self.finish(match caller {
+            Some((caller, owner)) => self.cors.decorate(response, &caller, owner),
+            None => response,
+        })
+    }
+
+    fn finish(&self, mut response: Response<ByteStream>) -> Response<ByteStream> {
+        if self.response_header {
+            response.headers_mut().insert(LOCALSTACK_HEADER, HeaderValue::from_static(VERSION));
+        }
+        response
+    }
+}
+
+/// A bug must cost one answer, not the connection with everything else on it.
+fn panicked() -> Response<ByteStream> {
+    tracing::error!("a request was not answered because of a bug; the panic message is above");
+    let mut response = Response::new(ByteStream::from(Bytes::from_static(b"Internal server error\n")));
+    *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
+    response
+}
+
+fn into_stream(body: Incoming) -> ByteStream {
+    if body.is_end_stream() { ByteStream::empty() } else { ByteStream::from_body(RequestBody(body)) }
+}
+
+/// A request's body as it arrives.
+struct RequestBody(Incoming);
+
+impl Body for RequestBody {
+    type Data = Bytes;
+    type Error = StreamError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, StreamError>>> {
+        Pin::new(&mut self.0).poll_frame(cx).map_err(|error| StreamError::Io(std::io::Error::other(error)))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.0.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.0.size_hint()
+    }
+}

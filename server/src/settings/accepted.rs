@@ -1,0 +1,285 @@
+//! LocalStack's settings that are accepted without effect, each with the reason, as data.
+
+use super::Kind::{self, Flag, Text};
+use super::{Setting, Status};
+
+const fn pending(name: &'static str, kind: Kind, meaning: &'static str, why: &'static str) -> Setting {
+    Setting { name, meaning, default: "", kind, status: Status::Pending(why) }
+}
+
+const fn unneeded(name: &'static str, meaning: &'static str, why: &'static str) -> Setting {
+    Setting { name, meaning, default: "", kind: Text, status: Status::Unneeded(why) }
+}
+
+const IAM: &str = "IAM policies are not enforced yet; every request is allowed";
+const LAMBDA: &str = "Lambda functions are not run yet";
+const CFN: &str = "CloudFormation is not served yet";
+const DYNAMODB: &str = "DynamoDB is not served yet";
+const KINESIS: &str = "Kinesis is not served yet";
+const CONTAINERS: &str = "no service starts containers yet";
+const SQS: &str = "SQS does not look at it yet";
+const PODS: &str = "Cloud Pods are not served yet";
+const DNS: &str = "there is no DNS server; point a resolver at this machine, the TLS certificate fits";
+const OPENSEARCH: &str = "OpenSearch is not served yet";
+const SERVICE: &str = "that service is not served yet";
+
+/// What a user may rightly expect to work, and does not yet.
+pub(super) const PENDING: &[Setting] = &[
+    pending("ENFORCE_IAM", Flag, "Whether IAM policies are enforced", IAM),
+    pending("IAM_SOFT_MODE", Flag, "Evaluate IAM policies and log the decision without denying", IAM),
+    pending("IAM_UNKNOWN_KEYS", Text, "What becomes of requests signed with unknown access keys", IAM),
+    pending("BUCKET_MARKER_LOCAL", Text, "Bucket name that stands for local Lambda code", LAMBDA),
+    pending("HOSTNAME_FROM_LAMBDA", Text, "Host under which functions reach this server", LAMBDA),
+    pending("LAMBDA_DEBUG_MODE", Flag, "Wait for a debugger in functions", LAMBDA),
+    pending("LAMBDA_DEBUG_MODE_CONFIG_PATH", Text, "Configuration file of the debug mode", LAMBDA),
+    pending("LAMBDA_DISABLE_AWS_ENDPOINT_URL", Flag, "Give functions no AWS_ENDPOINT_URL", LAMBDA),
+    pending("LAMBDA_DOCKER_DNS", Text, "DNS server of function containers", LAMBDA),
+    pending("LAMBDA_DOCKER_FLAGS", Text, "Options for function containers", LAMBDA),
+    pending("LAMBDA_DOCKER_NETWORK", Text, "Network of function containers", LAMBDA),
+    pending("LAMBDA_DOWNLOAD_AWS_LAYERS", Flag, "Whether public layers are downloaded", LAMBDA),
+    pending("LAMBDA_IGNORE_ARCHITECTURE", Flag, "Run functions on this machine's architecture", LAMBDA),
+    pending("LAMBDA_KEEPALIVE_MS", Text, "How long an idle function environment is kept", LAMBDA),
+    pending("LAMBDA_LIMITS_CODE_SIZE_UNZIPPED", Text, "Largest unzipped code", LAMBDA),
+    pending("LAMBDA_LIMITS_CODE_SIZE_ZIPPED", Text, "Largest zipped code", LAMBDA),
+    pending("LAMBDA_LIMITS_CONCURRENT_EXECUTIONS", Text, "Concurrent executions per region", LAMBDA),
+    pending("LAMBDA_LIMITS_CREATE_FUNCTION_REQUEST_SIZE", Text, "Largest CreateFunction request", LAMBDA),
+    pending(
+        "LAMBDA_LIMITS_MAX_FUNCTION_ENVVAR_SIZE_BYTES",
+        Text,
+        "Largest environment of a function",
+        LAMBDA,
+    ),
+    pending("LAMBDA_LIMITS_MAX_FUNCTION_PAYLOAD_SIZE_BYTES", Text, "Largest payload", LAMBDA),
+    pending("LAMBDA_LIMITS_MINIMUM_UNRESERVED_CONCURRENCY", Text, "Unreserved concurrency", LAMBDA),
+    pending("LAMBDA_LIMITS_TOTAL_CODE_SIZE", Text, "Total code size", LAMBDA),
+    pending("LAMBDA_PREBUILD_IMAGES", Flag, "Build function images early", LAMBDA),
+    pending("LAMBDA_REMOVE_CONTAINERS", Text, "Remove function containers after use", LAMBDA),
+    pending("LAMBDA_RETRY_BASE_DELAY_SECONDS", Text, "Delay before an asynchronous retry", LAMBDA),
+    pending("LAMBDA_RUNTIME_ENVIRONMENT_TIMEOUT", Text, "Seconds that a function may take to start", LAMBDA),
+    pending("LAMBDA_RUNTIME_EXECUTOR", Text, "Where functions run", LAMBDA),
+    pending("LAMBDA_RUNTIME_IMAGE_MAPPING", Text, "Image of each runtime", LAMBDA),
+    pending("LAMBDA_RUNTIME_VALIDATION", Flag, "Reject deprecated runtimes", LAMBDA),
+    pending("LAMBDA_SYNCHRONOUS_CREATE", Flag, "CreateFunction waits until the function is active", LAMBDA),
+    pending("LAMBDA_TRUNCATE_STDOUT", Text, "Longest function log line on the console", LAMBDA),
+    pending("CFN_IGNORE_UNSUPPORTED_RESOURCE_TYPES", Text, "Skip resource types that are unknown", CFN),
+    pending("CFN_IGNORE_UNSUPPORTED_TYPE_CREATE", Text, "Resource types to skip on creation", CFN),
+    pending("CFN_IGNORE_UNSUPPORTED_TYPE_UPDATE", Text, "Resource types to skip on update", CFN),
+    pending("CFN_NO_WAIT_ITERATIONS", Text, "How often to look at a resource", CFN),
+    pending("CFN_PER_RESOURCE_TIMEOUT", Text, "Seconds for one resource", CFN),
+    pending("CFN_STRING_REPLACEMENT_DENY_LIST", Text, "AWS URLs to leave alone in templates", CFN),
+    pending("CFN_VERBOSE_ERRORS", Flag, "Show exceptions of a deployment", CFN),
+    pending("DYNAMODB_CORS", Text, "Allowed origins of DynamoDB", DYNAMODB),
+    pending("DYNAMODB_DELAY_TRANSIENT_STATUSES", Flag, "Let tables take time to change", DYNAMODB),
+    pending("DYNAMODB_ERROR_PROBABILITY", Text, "Share of requests that are throttled", DYNAMODB),
+    pending("DYNAMODB_IN_MEMORY", Flag, "Keep tables in memory", DYNAMODB),
+    pending("DYNAMODB_READ_ERROR_PROBABILITY", Text, "Share of reads that are throttled", DYNAMODB),
+    pending("DYNAMODB_REMOVE_EXPIRED_ITEMS", Flag, "Remove items whose time to live is over", DYNAMODB),
+    pending("DYNAMODB_SHARE_DB", Flag, "One database for all accounts and regions", DYNAMODB),
+    pending("DYNAMODB_WRITE_ERROR_PROBABILITY", Text, "Share of writes that are throttled", DYNAMODB),
+    pending("KINESIS_ERROR_PROBABILITY", Text, "Share of requests that are throttled", KINESIS),
+    pending("KINESIS_LATENCY", Text, "Milliseconds by which stream changes are delayed", KINESIS),
+    pending("KINESIS_ON_DEMAND_STREAM_COUNT_LIMIT", Text, "On-demand streams allowed", KINESIS),
+    pending("KINESIS_SHARD_LIMIT", Text, "Shards allowed", KINESIS),
+    pending("SQS_CLOUDWATCH_METRICS_REPORT_INTERVAL", Text, "Seconds between queue metrics", SQS),
+    pending("SQS_DELAY_PURGE_RETRY", Flag, "Reject a second PurgeQueue within 60 seconds", SQS),
+    pending("SQS_DELAY_RECENTLY_DELETED", Flag, "Reject a queue name for 60 seconds after deletion", SQS),
+    pending("SQS_DISABLE_CLOUDWATCH_METRICS", Flag, "Publish no queue metrics", SQS),
+    pending("SQS_DISABLE_MAX_NUMBER_OF_MESSAGE_LIMIT", Flag, "Allow more than 10 messages", SQS),
+    pending("SQS_ENABLE_MESSAGE_RETENTION_PERIOD", Flag, "Drop messages past their retention", SQS),
+    pending("AUTO_LOAD_POD", Text, "Cloud Pods to load at start", PODS),
+    pending("POD_ENCRYPTION", Flag, "Encrypt Cloud Pods", PODS),
+    pending("DNS_ADDRESS", Text, "Address of the DNS server", DNS),
+    pending("DNS_NAME_PATTERNS_TO_RESOLVE_UPSTREAM", Text, "Names to resolve upstream", DNS),
+    pending("DNS_PORT", Text, "Port of the DNS server", DNS),
+    pending("DNS_RESOLVE_IP", Text, "Address that names resolve to", DNS),
+    pending("DNS_SERVER", Text, "Upstream DNS server", DNS),
+    pending("EXTERNAL_SERVICE_PORTS_START", Text, "First port for databases and clusters", CONTAINERS),
+    pending("EXTERNAL_SERVICE_PORTS_END", Text, "Port after the last for databases and clusters", CONTAINERS),
+    pending("MAIN_DOCKER_NETWORK", Text, "Network of started containers", CONTAINERS),
+    pending("DOCKER_GLOBAL_IMAGE_PREFIX", Text, "Registry to take images from", CONTAINERS),
+    pending("ECS_DOCKER_FLAGS", Text, "Options for task containers", CONTAINERS),
+    pending("ECS_REMOVE_CONTAINERS", Text, "Remove task containers after use", CONTAINERS),
+    pending("EC2_VM_MANAGER", Text, "What an instance is made of", CONTAINERS),
+    pending("EC2_DOCKER_FLAGS", Text, "Options for instance containers", CONTAINERS),
+    pending("OPENSEARCH_CUSTOM_BACKEND", Text, "URL of a cluster to use", OPENSEARCH),
+    pending("OPENSEARCH_ENDPOINT_STRATEGY", Text, "The form of domain endpoints", OPENSEARCH),
+    pending("OPENSEARCH_MULTI_CLUSTER", Text, "One cluster for each domain", OPENSEARCH),
+    pending("S3_SKIP_KMS_KEY_VALIDATION", Text, "Accept any KMS key in S3", "S3 does not look at it yet"),
+    pending("SFN_MOCK_CONFIG", Text, "Mocked results of Step Functions tasks", SERVICE),
+    pending("SMTP_HOST", Text, "Mail server for SES", SERVICE),
+    pending("SNS_SES_SENDER_ADDRESS", Text, "Sender of SNS mail", SERVICE),
+    pending("CLOUDFRONT_LAMBDA_EDGE", Flag, "Run functions at CloudFront", SERVICE),
+    pending("GRAPHQL_ENDPOINT_STRATEGY", Text, "The form of AppSync endpoints", SERVICE),
+    pending("OUTBOUND_HTTP_PROXY", Text, "Proxy for outgoing HTTP", "nothing is fetched from outside"),
+    pending("OUTBOUND_HTTPS_PROXY", Text, "Proxy for outgoing HTTPS", "nothing is fetched from outside"),
+];
+
+const NO_PYTHON: &str = "there is no Python inside";
+const NO_IMAGE: &str = "the server runs as it is, it starts no container of its own";
+const NO_LICENCE: &str = "there is no licence";
+const NO_TELEMETRY: &str = "nothing is ever reported";
+const ALWAYS_SAVED: &str = "every write is saved when it is made";
+const NO_DOWNLOAD: &str = "nothing is downloaded";
+const REMOVED: &str = "LocalStack has removed it";
+
+/// What has no meaning here, or is always so.
+pub(super) const UNNEEDED: &[Setting] = &[
+    unneeded("ACTIVATE_PRO", "Whether the licence is checked", NO_LICENCE),
+    unneeded("LOG_LICENSE_ISSUES", "Log licence problems", NO_LICENCE),
+    unneeded("DISABLE_EVENTS", "Report no usage", NO_TELEMETRY),
+    unneeded("DEBUG_ANALYTICS", "Log what is reported", NO_TELEMETRY),
+    unneeded(
+        "ALLOW_NONSTANDARD_REGIONS",
+        "Accept regions that AWS does not have",
+        "all regions are accepted",
+    ),
+    unneeded("EAGER_SERVICE_LOADING", "Load services at start", "services are there at once"),
+    unneeded("IMAGE_NAME", "Image to start", NO_IMAGE),
+    unneeded("MAIN_CONTAINER_NAME", "Name of the container", NO_IMAGE),
+    unneeded("LOCALSTACK_HOSTNAME", "Host name given to functions", "LOCALSTACK_HOST has taken its place"),
+    unneeded("LOCALSTACK_CLI", "Set by LocalStack's CLI for its child processes", NO_IMAGE),
+    unneeded("LOCALSTACK_BUILD_DATE", "Date of LocalStack's image", NO_IMAGE),
+    unneeded("LOCALSTACK_BUILD_GIT_HASH", "Commit of LocalStack's image", NO_IMAGE),
+    unneeded("DOCKER_FLAGS", "Options for LocalStack's container", NO_IMAGE),
+    unneeded("DOCKER_CMD", "Docker command", NO_IMAGE),
+    unneeded("DOCKER_SOCK", "Docker socket", "no service starts containers yet"),
+    unneeded("DOCKER_BRIDGE_IP", "Address of the Docker bridge", "no service starts containers yet"),
+    unneeded("DOCKER_SDK_DEFAULT_TIMEOUT_SECONDS", "Docker client timeout", NO_PYTHON),
+    unneeded("LEGACY_DOCKER_CLIENT", "Use the docker command", NO_PYTHON),
+    unneeded("CONTAINER_RUNTIME", "Container runtime", "no service starts containers yet"),
+    unneeded("FORCE_NONINTERACTIVE", "Run docker without a terminal", NO_IMAGE),
+    unneeded("PORTS_CHECK_DOCKER_IMAGE", "Image to check ports with", NO_IMAGE),
+    unneeded("WINDOWS_DOCKER_MOUNT_PREFIX", "Prefix of Windows paths", NO_IMAGE),
+    unneeded("DEVELOP", "Wait for a Python debugger", NO_PYTHON),
+    unneeded("DEVELOP_PORT", "Port of the Python debugger", NO_PYTHON),
+    unneeded("WAIT_FOR_DEBUGGER", "Wait for a Python debugger", NO_PYTHON),
+    unneeded("DEBUG_HANDLER_CHAIN", "Log LocalStack's handlers", NO_PYTHON),
+    unneeded("GATEWAY_SERVER", "LocalStack's HTTP server", NO_PYTHON),
+    unneeded("GATEWAY_WORKER_COUNT", "Threads of LocalStack's HTTP server", NO_PYTHON),
+    unneeded("IN_MEMORY_CLIENT", "How LocalStack calls itself", NO_PYTHON),
+    unneeded("BOTO_WAITER_DELAY", "How LocalStack calls itself", NO_PYTHON),
+    unneeded("BOTO_WAITER_MAX_ATTEMPTS", "How LocalStack calls itself", NO_PYTHON),
+    unneeded("DISABLE_BOTO_RETRIES", "How LocalStack calls itself", NO_PYTHON),
+    unneeded("DISABLE_CUSTOM_BOTO_WAITER_CONFIG", "How LocalStack calls itself", NO_PYTHON),
+    unneeded("STATE_SERIALIZATION_BACKEND", "How LocalStack writes state", NO_PYTHON),
+    unneeded("INCLUDE_STACK_TRACES_IN_HTTP_RESPONSE", "Answer with Python stack traces", NO_PYTHON),
+    unneeded("OPENAPI_VALIDATE_REQUEST", "Check requests to /_localstack", "they are always checked"),
+    unneeded("OPENAPI_VALIDATE_RESPONSE", "Check responses of /_localstack", NO_PYTHON),
+    unneeded("RUNTIME_COMPONENTS", "LocalStack's plug-ins", NO_PYTHON),
+    unneeded("DISTRIBUTED_MODE", "LocalStack's plug-ins", NO_PYTHON),
+    unneeded("FILESYSTEM_ROOT", "Root of LocalStack's directories", "--data-dir has taken its place"),
+    unneeded("CLEAR_TMP_FOLDER", "Clear LocalStack's temporary folder", "there is none"),
+    unneeded("FORCE_SHUTDOWN", "End without waiting", "waiting at the end is always bounded"),
+    unneeded("DYNAMODB_HEAP_SIZE", "Java heap of DynamoDB Local", "there is no Java inside"),
+    unneeded("DYNAMODB_LOCAL_PORT", "Port of DynamoDB Local", "there is no Java inside"),
+    unneeded("DYNAMODB_OPTIMIZE_DB_BEFORE_STARTUP", "Tune DynamoDB Local", "there is no Java inside"),
+    unneeded("KINESIS_MOCK_INITIAL_HEAP_SIZE", "Heap of kinesis-mock", "there is no kinesis-mock inside"),
+    unneeded("KINESIS_MOCK_LOG_LEVEL", "Log level of kinesis-mock", "there is no kinesis-mock inside"),
+    unneeded("KINESIS_MOCK_MAXIMUM_HEAP_SIZE", "Heap of kinesis-mock", "there is no kinesis-mock inside"),
+    unneeded("KINESIS_MOCK_PERSIST_INTERVAL", "When kinesis-mock saves", ALWAYS_SAVED),
+    unneeded("KINESIS_MOCK_PROVIDER_ENGINE", "Build of kinesis-mock", "there is no kinesis-mock inside"),
+    unneeded("KINESIS_PERSISTENCE", "Whether kinesis-mock saves", ALWAYS_SAVED),
+    unneeded("LAMBDA_DISABLE_JAVA_SDK_V2_CERTIFICATE_VALIDATION", "Patch the Java SDK", "nothing is patched"),
+    unneeded("LAMBDA_EVENT_SOURCE_MAPPING", "Version of event source mappings", REMOVED),
+    unneeded("SNAPSHOT_FLUSH_INTERVAL", "Seconds between saves", ALWAYS_SAVED),
+    unneeded("SNAPSHOT_LOAD_STRATEGY", "When state is loaded", "state is there at once"),
+    unneeded("SNAPSHOT_SAVE_STRATEGY", "When state is saved", ALWAYS_SAVED),
+    unneeded("POD_LOAD_CLI_TIMEOUT", "Seconds that the CLI waits for a pod", "Cloud Pods are not served yet"),
+    unneeded("EXTENSION_AUTO_INSTALL", "Extensions to install", "LocalStack's extensions are Python code"),
+    unneeded("EXTENSION_DEV_MODE", "Develop an extension", "LocalStack's extensions are Python code"),
+    unneeded("SKIP_INFRA_DOWNLOADS", "Skip downloads", NO_DOWNLOAD),
+    unneeded("SKIP_SSL_CERT_DOWNLOAD", "Skip the certificate", "the certificate is made here"),
+    unneeded(
+        "REMOVE_SSL_CERT",
+        "Remove the certificate at start",
+        "the certificate is made afresh at every start",
+    ),
+    unneeded("IGNORE_ES_DOWNLOAD_ERRORS", "Ignore failed downloads", NO_DOWNLOAD),
+    unneeded("IGNORE_OS_DOWNLOAD_ERRORS", "Ignore failed downloads", NO_DOWNLOAD),
+    unneeded("EC2_DOWNLOAD_DEFAULT_IMAGES", "Download machine images", NO_DOWNLOAD),
+    unneeded("DISABLE_TRANSPARENT_ENDPOINT_INJECTION", "Patch SDKs and DNS", "nothing is patched"),
+    unneeded("TF_COMPAT_MODE", "Answer as Terraform's tests expect", "answers are AWS's"),
+    unneeded("FAIL_FAST", "Answer internal errors with 501", "what is not served always answers 501"),
+    unneeded("LOG_LEVEL_OVERRIDES", "Levels of Python loggers", NO_PYTHON),
+    unneeded("LEGACY_SNS_GCM_PUBLISHING", "Really publish to GCM", REMOVED),
+    unneeded("DNS_LOCAL_NAME_PATTERNS", "Names to resolve upstream", REMOVED),
+    unneeded("EVENT_RULE_ENGINE", "Engine of event patterns", REMOVED),
+    unneeded("DEFAULT_REGION", "The one region", "every region is served"),
+    unneeded("USE_SINGLE_REGION", "Serve one region only", "every region is served"),
+    unneeded("MULTI_ACCOUNTS", "Serve several accounts", "every account is served"),
+    unneeded("EDGE_BIND_HOST", "Address to listen on", "GATEWAY_LISTEN has taken its place"),
+    unneeded("EDGE_PORT", "Port to listen on", "GATEWAY_LISTEN has taken its place"),
+    unneeded("EDGE_PORT_HTTP", "Port to listen on", "GATEWAY_LISTEN has taken its place"),
+    unneeded("EDGE_FORWARD_URL", "Where to forward requests", REMOVED),
+    unneeded("HOSTNAME_EXTERNAL", "Host in returned URLs", "LOCALSTACK_HOST has taken its place"),
+    unneeded("INIT_SCRIPTS_PATH", "Directory of init scripts", "the init directories have taken its place"),
+    unneeded("LEGACY_INIT_DIR", "Run old init scripts", "the init directories have taken its place"),
+    unneeded("LEGACY_DIRECTORIES", "Old directory layout", REMOVED),
+    unneeded("LEGACY_EDGE_PROXY", "Old HTTP server", REMOVED),
+    unneeded("LEGACY_PERSISTENCE", "Old persistence", REMOVED),
+    unneeded("HOST_TMP_FOLDER", "Temporary folder on the host", REMOVED),
+    unneeded("DISABLE_TERM_HANDLER", "Do not end in an orderly way", REMOVED),
+    unneeded("ES_CUSTOM_BACKEND", "URL of a cluster to use", "OPENSEARCH_CUSTOM_BACKEND has taken its place"),
+    unneeded("ES_ENDPOINT_STRATEGY", "Form of endpoints", "OPENSEARCH_ENDPOINT_STRATEGY has taken its place"),
+    unneeded("ES_MULTI_CLUSTER", "One cluster a domain", "OPENSEARCH_MULTI_CLUSTER has taken its place"),
+    unneeded("KINESIS_INITIALIZE_STREAMS", "Streams to make at start", REMOVED),
+    unneeded("LAMBDA_CODE_EXTRACT_TIME", "Seconds to unpack code", REMOVED),
+    unneeded("LAMBDA_CONTAINER_REGISTRY", "Registry of images", REMOVED),
+    unneeded("LAMBDA_EXECUTOR", "Where functions run", REMOVED),
+    unneeded("LAMBDA_FALLBACK_URL", "URL for missing functions", REMOVED),
+    unneeded("LAMBDA_FORWARD_URL", "URL for all functions", REMOVED),
+    unneeded("LAMBDA_JAVA_OPTS", "Options of Java functions", REMOVED),
+    unneeded("LAMBDA_REMOTE_DOCKER", "Copy code into containers", REMOVED),
+    unneeded("LAMBDA_STAY_OPEN_MODE", "Keep functions running", REMOVED),
+    unneeded("LAMBDA_XRAY_INIT", "Start the X-Ray daemon", REMOVED),
+    unneeded("MOCK_UNIMPLEMENTED", "Invent successes", "what is not served answers 501"),
+    unneeded("PERSIST_ALL", "Save everything", ALWAYS_SAVED),
+    unneeded("PERSISTENCE_SINGLE_FILE", "Save into one file", REMOVED),
+    unneeded("PORT_WEB_UI", "Port of the old web page", REMOVED),
+    unneeded("S3_DIR", "Directory of buckets", REMOVED),
+    unneeded("STEPFUNCTIONS_LAMBDA_ENDPOINT", "Where Step Functions finds functions", REMOVED),
+    unneeded("USE_LIGHT_IMAGE", "Which image to start", NO_IMAGE),
+    unneeded("SYNCHRONOUS_API_GATEWAY_EVENTS", "Wait for functions", REMOVED),
+    unneeded("SYNCHRONOUS_DYNAMODB_EVENTS", "Wait for functions", REMOVED),
+    unneeded("SYNCHRONOUS_KINESIS_EVENTS", "Wait for functions", REMOVED),
+    unneeded("SYNCHRONOUS_SNS_EVENTS", "Wait for functions", REMOVED),
+    unneeded("SYNCHRONOUS_SQS_EVENTS", "Wait for functions", REMOVED),
+];
+
+/// Whole families of LocalStack's names: prefix, suffix. They choose between LocalStack's own
+/// implementations or configure services that are not served yet.
+const FAMILIES: &[(&str, &str)] = &[
+    ("PROVIDER_OVERRIDE_", ""),
+    ("LAMBDA_INIT_", ""),
+    ("LAMBDA_K8S_", ""),
+    ("LAMBDA_EVENT_SOURCE_MAPPING_", ""),
+    ("BATCH_", ""),
+    ("BEDROCK_", ""),
+    ("BIGDATA_", ""),
+    ("CODEBUILD_", ""),
+    ("CODEPIPELINE_", ""),
+    ("DMS_", ""),
+    ("DOCDB_", ""),
+    ("EC2_", ""),
+    ("ECS_", ""),
+    ("EKS_", ""),
+    ("GLUE_", ""),
+    ("MWAA_", ""),
+    ("NEPTUNE_", ""),
+    ("RDS_", ""),
+    ("REDIS_", ""),
+    ("SMTP_", ""),
+    ("INTERNAL_TEST_", ""),
+    ("TELEMETRY_", ""),
+    ("", "_BACKEND"),
+    ("", "_PORT_EXTERNAL"),
+    ("", "_PROVIDER"),
+];
+
+/// Whether `name` belongs to a family that is accepted as a whole.
+pub(super) fn in_family(name: &str) -> bool {
+    FAMILIES.iter().any(|(prefix, suffix)| name.starts_with(prefix) && name.ends_with(suffix))
+}
+
+/// Well-known variables of other programs that look like a misspelt setting.
+pub(super) const FOREIGN: &[&str] = &["HOSTNAME", "DOCKER_HOST", "SERVICE_NAME", "LOG_LEVEL", "AWS_REGION"];

@@ -1,0 +1,27 @@
+//! How S3 refuses what breaks the schema: bad documents are malformed, everything else is for the
+//! handlers, which know the words.
+
+use cloudtwin_smithy::AwsError;
+use cloudtwin_smithy::schema::{Location, OperationSchema};
+use cloudtwin_smithy::shape::PathSegment;
+use cloudtwin_smithy::validate::{Rule, Violations};
+
+use crate::errors::malformed_xml;
+
+/// The refusal of an input, if the schema alone decides.
+pub(crate) fn refusal(operation: &'static OperationSchema, violations: &Violations) -> Option<AwsError> {
+    let in_document = |path: &[PathSegment]| match path.first() {
+        Some(PathSegment::Member(name)) => {
+            operation.input.member(name).is_some_and(|member| member.location == Location::Body)
+        }
+        _ => false,
+    };
+    // Access control lists have an error of their own.
+    let own_words = matches!(operation.name, "PutBucketAcl" | "PutObjectAcl");
+    violations
+        .list
+        .iter()
+        .filter(|_| !own_words)
+        .any(|violation| matches!(violation.rule, Rule::Required | Rule::Enumeration) && in_document(&violation.path))
+        .then(malformed_xml)
+}
