@@ -1,6 +1,6 @@
 //! The cloud with its services, as the gateway and the admin endpoints see it.
 
-use cloudtwin_core::{Cloud, CloudConfig, Service};
+use cloudtwin_core::{Cloud, CloudConfig, RequestFilter, RequestRecord, Service};
 use cloudtwin_smithy::ByteStream;
 use cloudtwin_store::{Db, Durability};
 use http::request::Parts;
@@ -11,7 +11,6 @@ use crate::cloud::{Admin, Clock, ClockChange, CorsOwner, Pipeline, ResetError, S
 use crate::config::{Config, EnabledServices};
 use crate::failure::{Failure, Kind};
 use crate::gateway::VERSION;
-use cloudtwin_core::{RequestFilter, RequestRecord};
 
 /// Furthest that the clock can be moved ahead: a hundred years, in milliseconds.
 const MAX_OFFSET: i64 = 3_155_760_000_000;
@@ -49,6 +48,7 @@ impl Served {
                 EnabledServices::Only(names) => Some(names.clone()),
             },
             public_host,
+            public_https: config.public_https,
             port,
             verify_unknown_keys: config.verify_unknown_keys,
             decode_access_keys: config.parity_access_keys,

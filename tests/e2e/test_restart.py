@@ -88,7 +88,7 @@ def test_users_and_their_keys_come_back(own_cloud, come_back):
     key = iam.create_access_key(UserName="kept")["AccessKey"]
     trust = '{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"AWS":"*"},"Action":"sts:AssumeRole"}]}'
     role = iam.create_role(RoleName="kept", AssumeRolePolicyDocument=trust)["Role"]["Arn"]
-    session = own_cloud.client("sts").assume_role(RoleArn=role, RoleSessionName="s")["Credentials"]
+    session = own_cloud.client("sts").assume_role(RoleArn=role, RoleSessionName="story")["Credentials"]
     come_back()
     assert iam.get_user(UserName="kept")["User"]["Arn"] == arn
     sts = own_cloud.client("sts", key["AccessKeyId"], key["SecretAccessKey"])
@@ -98,7 +98,7 @@ def test_users_and_their_keys_come_back(own_cloud, come_back):
     assumed = own_cloud.client(
         "sts", session["AccessKeyId"], session["SecretAccessKey"], session["SessionToken"]
     ).get_caller_identity()
-    assert assumed["Arn"].endswith(":assumed-role/kept/s")
+    assert assumed["Arn"].endswith(":assumed-role/kept/story")
 
 
 def test_notifications_go_on(own_cloud, come_back):

@@ -56,38 +56,18 @@ def test_token_key_and_secret_belong_together(cloud, role):
 def test_a_session_ends_when_its_time_is_over(request, clouds):
     cloud = clouds(request)
     arn = cloud.client("iam").create_role(RoleName="brief", AssumeRolePolicyDocument=TRUST_EVERYBODY)["Role"]["Arn"]
-    session = cloud.client("sts").assume_role(RoleArn=arn, RoleSessionName="s", DurationSeconds=900)["Credentials"]
-    # Up to a quarter of an hour of difference, a client's clock may be wrong.
-    cloud.advance_clock(880)
+    session = cloud.client("sts").assume_role(RoleArn=arn, RoleSessionName="story", DurationSeconds=900)["Credentials"]
+    # A client's clock may differ by up to a quarter of an hour, just as long as the session.
+    cloud.advance_clock(890)
     client(cloud, "sts", session).get_caller_identity()
-    cloud.advance_clock(19)
-    client(cloud, "sts", session).get_caller_identity()
-    cloud.advance_clock(1)
-    assert refusal(client(cloud, "sts", session).get_caller_identity)[1] in ("ExpiredToken", "SignatureDoesNotMatch")
-    # The same with a client whose clock goes with the cloud's.
-    iam = cloud.client("iam")
-    role = iam.get_role(RoleName="brief")["Role"]
-    assert role["MaxSessionDuration"] == 3600
-
-
-def test_only_who_is_trusted_may_assume(cloud, name):
-    iam = cloud.client("iam")
-    trusted, stranger = f"{name}-trusted", f"{name}-stranger"
-    keys = {}
-    for user in (trusted, stranger):
-        iam.create_user(UserName=user)
-        keys[user] = iam.create_access_key(UserName=user)["AccessKey"]
-    trust = json.loads(TRUST_EVERYBODY)
-    trust["Statement"][0]["Principal"]["AWS"] = iam.get_user(UserName=trusted)["User"]["Arn"]
-    role = iam.create_role(RoleName=name, AssumeRolePolicyDocument=json.dumps(trust))["Role"]["Arn"]
-    key = keys[trusted]
-    sts = cloud.client("sts", key["AccessKeyId"], key["SecretAccessKey"])
-    sts.assume_role(RoleArn=role, RoleSessionName="allowed")
+    cloud.advance_clock(11)
+    assert refusal(client(cloud, "sts", session).get_caller_identity) == (403, "ExpiredToken")
+    assert refusal(client(cloud, "s3", session).list_buckets) in [(400, "ExpiredToken"), (403, "RequestTimeTooSkewed")]
 
 
 def test_a_role_that_does_not_exist_is_not_assumed(cloud):
     arn = "arn:aws:iam::000000000000:role/no-such-role"
-    assert refusal(cloud.client("sts").assume_role, RoleArn=arn, RoleSessionName="s") == (403, "AccessDenied")
+    assert refusal(cloud.client("sts").assume_role, RoleArn=arn, RoleSessionName="story") == (403, "AccessDenied")
 
 
 def test_the_cli_assumes_a_role_through_its_profile(cloud, role, name):

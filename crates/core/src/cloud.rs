@@ -163,15 +163,14 @@ impl Cloud {
 
     /// The base of URLs in answers: the configured public host, else `requested`.
     pub(crate) fn base_url(&self, requested: &str) -> String {
-        match &self.0.config.public_host {
-            Some(host) => {
-                let scheme = requested.split_once("://").map_or("http", |(scheme, _)| scheme);
-                let port =
-                    if host.contains(':') { String::new() } else { format!(":{}", self.0.config.port) };
-                format!("{scheme}://{host}{port}")
-            }
-            None if requested.is_empty() => format!("http://localhost:{}", self.0.config.port),
-            None => requested.to_owned(),
+        let config = &self.0.config;
+        let (scheme, authority) = requested.split_once("://").unwrap_or(("http", ""));
+        let scheme = if config.public_https { "https" } else { scheme };
+        match &config.public_host {
+            Some(host) if host.contains(':') => format!("{scheme}://{host}"),
+            Some(host) => format!("{scheme}://{host}:{}", config.port),
+            None if authority.is_empty() => format!("{scheme}://localhost:{}", config.port),
+            None => format!("{scheme}://{authority}"),
         }
     }
 

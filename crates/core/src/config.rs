@@ -23,6 +23,8 @@ pub struct CloudConfig {
     pub enabled_services: Option<BTreeSet<String>>,
     /// Host (and port) that answers name, where the request's own `Host` should not be used.
     pub public_host: Option<String>,
+    /// Write `https` into the URLs of answers (LocalStack's `USE_SSL`), whatever the client used.
+    pub public_https: bool,
     /// The port of the gateway, for URLs that are made without a request.
     pub port: u16,
     /// The region of requests that name none.
@@ -49,6 +51,7 @@ impl Default for CloudConfig {
         Self {
             enabled_services: None,
             public_host: None,
+            public_https: false,
             port: 4566,
             default_region: "us-east-1".to_owned(),
             verify_unknown_keys: false,

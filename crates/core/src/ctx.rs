@@ -40,6 +40,8 @@ pub struct RequestFacts {
     pub source_ip: String,
     /// The `User-Agent` header.
     pub user_agent: String,
+    /// The `X-Amzn-Trace-Id` header.
+    pub trace_id: String,
     /// Whether the client's connection is encrypted.
     pub tls: bool,
     /// How many internal calls led to this one.

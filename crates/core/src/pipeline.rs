@@ -346,11 +346,11 @@ fn not_served(service: &str, operation: &str) -> AwsError {
 
 fn unknown_operation(service: &str, protocol: ProtocolId, operation: &str) -> AwsError {
     match protocol {
-        ProtocolId::Query | ProtocolId::Ec2 => AwsError::new(
-            "InvalidAction",
-            400,
-            format!("The action {operation} is not valid for this web service."),
-        ),
+        ProtocolId::Query | ProtocolId::Ec2 => {
+            let whom = if service == "sqs" { "endpoint" } else { "web service" };
+            let message = format!("The action {operation} is not valid for this {whom}.");
+            AwsError::new("InvalidAction", 400, message)
+        }
         ProtocolId::RestXml if service == "s3" => AwsError::new(
             "MethodNotAllowed",
             405,
@@ -395,6 +395,11 @@ fn route(identified: &Identified, service: &Service, parts: &Parts) -> Result<(K
     let unknown = |operation: &str| unknown_operation(name, identified.protocol, operation);
     if let Some(operation) = &identified.operation {
         let known = service.operations.get(operation.as_str()).ok_or_else(|| unknown(operation))?;
+        // A queue's URL takes calls for that queue only.
+        let for_all_queues = name == "sqs" && matches!(known.name, "CreateQueue" | "ListQueues");
+        if for_all_queues && identified.protocol == ProtocolId::Query && identified.path.len() > 1 {
+            return Err(unknown(operation));
+        }
         return Ok((known.clone(), Vec::new()));
     }
     let query = parts.uri.query().unwrap_or_default();
@@ -535,6 +540,7 @@ impl<'a> WireCall<'a> {
             base_url: host.map(|host| format!("{scheme}://{host}")).unwrap_or_default(),
             source_ip: connection.map(|connection| connection.peer.ip().to_string()).unwrap_or_default(),
             user_agent: header(http::header::USER_AGENT).unwrap_or_default().to_owned(),
+            trace_id: header(HeaderName::from_static("x-amzn-trace-id")).unwrap_or_default().to_owned(),
             tls,
             depth: 0,
         }

@@ -206,6 +206,12 @@ impl Model {
         self.service.get(name).and_then(Value::as_str).unwrap_or_default()
     }
 
+    /// The protocols that the service lists.
+    pub(crate) fn service_protocols(&self) -> impl Iterator<Item = &str> {
+        let listed = self.service.get("protocols").and_then(Value::as_array);
+        listed.into_iter().flatten().filter_map(Value::as_str)
+    }
+
     fn name_constants(&mut self) {
         let mut taken = BTreeSet::new();
         for (name, shape) in &mut self.shapes {

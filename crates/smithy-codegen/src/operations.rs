@@ -26,14 +26,9 @@ fn optional(text: Option<&str>) -> String {
 
 fn write_service(model: &Model, out: &mut String) {
     let query_compatible = model.service.get("awsQueryCompatible").and_then(Value::as_bool).unwrap_or(false);
-    let listed = model.service.get("protocols").and_then(Value::as_array);
-    let mut protocols: Vec<&str> = listed.into_iter().flatten().filter_map(Value::as_str).collect();
-    if protocols.is_empty() {
-        protocols.push(model.service_text("protocol"));
-    }
-    let mut ids: Vec<&str> = protocols
-        .iter()
-        .filter_map(|protocol| match *protocol {
+    let mut ids: Vec<&str> = model
+        .service_protocols()
+        .filter_map(|protocol| match protocol {
             "query" => Some("Query"),
             "ec2" => Some("Ec2"),
             "json" | "json-1.0" | "json-1.1" => Some("Json"),

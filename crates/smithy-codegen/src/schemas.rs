@@ -173,6 +173,10 @@ fn write_member(model: &Model, shape: &ShapeModel, index: usize, member: &Refere
     if let Some(location) = location {
         let _ = write!(out, "location: Location::{location}, ");
     }
+    let rest_json = model.service_protocols().any(|protocol| protocol == "rest-json");
+    if let (None, true, Some(name)) = (location, rest_json, text(traits, "locationName")) {
+        let _ = write!(out, "json_name: Some({}), ", literal(name));
+    }
     for (trait_name, field) in [("locationName", "location_name"), ("queryName", "query_name")] {
         if let Some(name) = text(traits, trait_name) {
             let _ = write!(out, "{field}: Some({}), ", literal(name));

@@ -34,7 +34,7 @@ static CHOICE: Schema = Schema { members: &CHOICE_MEMBERS, ..Schema::of("Choice"
 static CHOICE_MEMBERS: [Member; 3] = [
     Member::of("text", 0, &STRING),
     Member::of("number", 1, &LONG),
-    Member { location_name: Some("SubTree"), ..Member::of("tree", 2, &TREE) },
+    Member { location_name: Some("SubTree"), json_name: Some("SubTree"), ..Member::of("tree", 2, &TREE) },
 ];
 static TREES: Schema = Schema { members: &TREES_MEMBERS, ..Schema::of("Trees", ShapeType::List) };
 static TREES_MEMBERS: [Member; 1] = [Member::of("member", 0, &TREE)];
@@ -47,7 +47,7 @@ static FOREST_MEMBERS: [Member; 2] = [Member::of("key", 0, &STRING), Member::of(
 /// A structure with members of every type, itself among them.
 pub static TREE: Schema = Schema { members: &TREE_MEMBERS, ..Schema::of("Tree", ShapeType::Structure) };
 static TREE_MEMBERS: [Member; 15] = [
-    Member { location_name: Some("Text"), ..Member::of("text", 0, &STRING) },
+    Member { location_name: Some("Text"), json_name: Some("Text"), ..Member::of("text", 0, &STRING) },
     Member::of("blob", 1, &BLOB),
     Member::of("boolean", 2, &BOOLEAN),
     Member { required: true, ..Member::of("integer", 3, &INTEGER) },

@@ -246,6 +246,10 @@ pub struct Member {
     pub location: Location,
     /// Its name on the wire, where that differs from `name`.
     pub location_name: Option<&'static str>,
+    /// Its name in JSON and CBOR bodies, where that differs from `name`: the `locationName` of
+    /// REST-JSON. In the RPC protocols the model's name counts, and a `locationName` belongs to
+    /// the query protocol that the service speaks as well.
+    pub json_name: Option<&'static str>,
     /// Its name in the EC2 query protocol, where the model gives one.
     pub query_name: Option<&'static str>,
     /// Whether this use of a list or map is flattened.
@@ -280,6 +284,7 @@ impl Member {
             required: false,
             location: Location::Body,
             location_name: None,
+            json_name: None,
             query_name: None,
             flattened: false,
             xml_attribute: false,

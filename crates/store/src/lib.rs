@@ -65,6 +65,21 @@
 //! * Wake-ups go into [`Tx::after_commit`], which runs when, and only when, the transaction was committed.
 //! * Whatever handles states as a whole (pods, resets, comparisons) uses rows without their types:
 //!   [`Snapshot::tables`], [`Snapshot::rows`], [`Tx::put_raw`], [`Db::reset`].
+//! * Transactions run one at a time, on the thread that asks. A closure that scans much keeps the others waiting:
+//!   scan in a `read`, then write what was found (and look again whether it is still so).
+//!
+//! # A data directory
+//!
+//! | path | what |
+//! |---|---|
+//! | `lock` | held by the server that has the directory, with its process number |
+//! | `format` | the format's number; a release refuses a newer one |
+//! | `rows/log-…` | the latest commits, in order |
+//! | `rows/tree.redb` | all rows before those |
+//! | `blobs/ab/cdef…` | large values, named by their BLAKE3 hash |
+//! | `blobs/tmp/` | uploads under way |
+//!
+//! Figures: `cargo run --release -p cloudtwin-store --example measure`.
 
 mod backend;
 mod blobs;
@@ -82,7 +97,7 @@ mod scan;
 mod table;
 mod tx;
 
-pub use blobs::{BlobReader, BlobRef, BlobStore, BlobWriter, INLINE_MAX, Payload, Pin, Staged};
+pub use blobs::{BlobReader, BlobRef, BlobStore, BlobWriter, INLINE_MAX, Payload, Staged};
 pub use db::{Db, Durability, ScopedDb, Snapshot};
 pub use error::StoreError;
 pub use key::{EncodeKey, Key, KeyOf, PrefixOf, StartsWith};

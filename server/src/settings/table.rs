@@ -65,7 +65,7 @@ pub(super) const USED: &[Setting] = &[
     used(
         "SQS_ENDPOINT_STRATEGY",
         Choice(&["standard", "domain", "path", "dynamic", "off"]),
-        "standard",
+        "dynamic",
         "The form of queue URLs",
     ),
     // Browsers.

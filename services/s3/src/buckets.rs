@@ -10,6 +10,7 @@ use crate::api::{
     ListBucketsOutput, Owner, Tagging, errors,
 };
 use crate::bucket_config::configs::{self, Kind};
+use crate::bucket_config::public_access;
 use crate::errors::{invalid_argument, invalid_argument_name};
 use crate::state::{BUCKETS, Bucket, Encryption, OBJECTS, UPLOADS, Versioning};
 use crate::tagging::{self, Tagged};
@@ -102,6 +103,7 @@ pub(crate) async fn create_bucket(ctx: Ctx, input: CreateBucketInput) -> Result<
         true => None,
         false => Some(configs::document(&ctx, &Tagging { tag_set: tags })?),
     };
+    let block = configs::document(&ctx, &public_access::default())?;
     let object_lock = input.object_lock_enabled_for_bucket == Some(true);
     let account = ctx.account();
     let bucket = Bucket {
@@ -138,6 +140,7 @@ pub(crate) async fn create_bucket(ctx: Ctx, input: CreateBucketInput) -> Result<
                     .field("BucketName", input.bucket.as_str()));
             }
             tx.put(&BUCKETS, input.bucket.as_str(), &bucket)?;
+            configs::put(tx, &bucket, Kind::PublicAccessBlock, "", &block)?;
             if let Some(tags) = &tags {
                 configs::put(tx, &bucket, Kind::Tagging, "", tags)?;
             }

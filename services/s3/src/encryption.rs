@@ -185,7 +185,8 @@ impl Requested<'_> {
             let mut encryption = bucket.encryption.clone();
             if is_kms(&encryption.algorithm) {
                 encryption.bucket_key = self.bucket_key.or(encryption.bucket_key);
-                encryption.kms_key_id.get_or_insert_with(|| managed_key(bucket));
+                let key = encryption.kms_key_id.take();
+                encryption.kms_key_id = Some(key.map_or_else(|| managed_key(bucket), |key| key_arn(&key, bucket)));
             }
             return Ok((encryption, None));
         };

@@ -16,12 +16,16 @@ pub(crate) fn refusal(operation: &'static OperationSchema, violations: &Violatio
         }
         _ => false,
     };
-    // Access control lists have an error of their own.
-    let own_words = matches!(operation.name, "PutBucketAcl" | "PutObjectAcl");
+    // These have errors of their own.
+    let has_own_words = |rule| match operation.name {
+        "PutBucketAcl" | "PutObjectAcl" => true,
+        "PutBucketNotificationConfiguration" | "PutBucketWebsite" => rule == Rule::Enumeration,
+        _ => false,
+    };
     violations
         .list
         .iter()
-        .filter(|_| !own_words)
+        .filter(|violation| !has_own_words(violation.rule))
         .any(|violation| matches!(violation.rule, Rule::Required | Rule::Enumeration) && in_document(&violation.path))
         .then(malformed_xml)
 }

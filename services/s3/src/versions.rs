@@ -23,7 +23,7 @@ pub(crate) enum Place {
 }
 
 /// The 64 characters of version ids, in ASCII's order.
-const ID_CHARACTERS: &str = "._0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+const ID_CHARACTERS: &str = ".0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ_abcdefghijklmnopqrstuvwxyz";
 
 fn engine() -> Option<GeneralPurpose> {
     Alphabet::new(ID_CHARACTERS).ok().map(|alphabet| GeneralPurpose::new(&alphabet, NO_PAD))

@@ -201,7 +201,9 @@ fn stored(queue: &Queue, name: &str) -> Option<String> {
         "ReceiveMessageWaitTimeSeconds" => Some(queue.receive_message_wait_time_seconds.to_string()),
         "VisibilityTimeout" => Some(queue.visibility_timeout.to_string()),
         "Policy" => queue.policy.clone(),
-        "RedrivePolicy" => queue.redrive_policy.as_ref().and_then(|policy| serde_json::to_string(policy).ok()),
+        "RedrivePolicy" => {
+            queue.redrive_policy.as_ref().and_then(|policy| serde_json::to_string(policy).ok())
+        }
         "RedriveAllowPolicy" => queue.redrive_allow_policy.clone(),
         "KmsMasterKeyId" => queue.kms_master_key_id.clone(),
         "KmsDataKeyReusePeriodSeconds" => match queue.kms_data_key_reuse_period_seconds {

@@ -114,7 +114,8 @@ pub(crate) async fn send_message_batch(
 ) -> Result<SendMessageBatchOutput, AwsError> {
     check_batch("SendMessageBatch", input.entries.iter().map(|entry| entry.id.as_str()))?;
     let mut entries: Vec<Entry> = input.entries.into_iter().map(|entry| Entry::new(&ctx, entry)).collect();
-    let size: usize = entries.iter().filter_map(|entry| entry.outgoing.as_ref().ok()).map(|out| out.size).sum();
+    let size: usize =
+        entries.iter().filter_map(|entry| entry.outgoing.as_ref().ok()).map(|out| out.size).sum();
     if size > MAX_MESSAGE_SIZE {
         let limit = format!("Batch requests cannot be longer than {MAX_MESSAGE_SIZE} bytes.");
         return Err(BATCH_REQUEST_TOO_LONG.with(format!("{limit} You have sent {size} bytes.")));

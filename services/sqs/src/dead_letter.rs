@@ -30,11 +30,12 @@ pub(crate) fn parse_redrive_policy(text: &str) -> Result<RedrivePolicy, AwsError
         .filter(|arn| queue_of_arn(arn).is_some())
         .ok_or_else(|| refuse("Invalid value for deadLetterTargetArn."))?;
     let given = count.as_str().map_or_else(|| count.to_string(), str::to_owned);
-    let max_receive_count = given.parse().ok().filter(|count| (1..=1000).contains(count)).ok_or_else(|| {
-        refuse(&format!(
-            "Invalid value for maxReceiveCount: {given}, valid values are from 1 to 1000 both inclusive."
-        ))
-    })?;
+    let max_receive_count =
+        given.parse().ok().filter(|count| (1..=1000).contains(count)).ok_or_else(|| {
+            refuse(&format!(
+                "Invalid value for maxReceiveCount: {given}, valid values are from 1 to 1000 both inclusive."
+            ))
+        })?;
     Ok(RedrivePolicy { dead_letter_target_arn: target.to_owned(), max_receive_count })
 }
 
@@ -125,7 +126,7 @@ pub(crate) fn move_to(
     }
     // Its receives go on to be counted, but not against the dead-letter queue's own limit.
     let carried = Receives { here: 0, until: 0, nonce: 0, ..receives.clone() };
-    letters.add(&queue, &message, 0, Some(carried))?;
+    letters.add(&queue, &mut message, 0, Some(carried))?;
     letters.save()?;
     Ok(())
 }
@@ -147,7 +148,10 @@ pub(crate) async fn list_dead_letter_source_queues(
     names.retain(|name| start.as_deref().is_none_or(|start| name.as_str() > start));
     let url = |name: &str| queue_url(&ctx, place.db.account(), place.db.region(), name);
     let next_token = next_page(&mut names, input.max_results, url)?;
-    Ok(ListDeadLetterSourceQueuesOutput { queue_urls: names.iter().map(|name| url(name)).collect(), next_token })
+    Ok(ListDeadLetterSourceQueuesOutput {
+        queue_urls: names.iter().map(|name| url(name)).collect(),
+        next_token,
+    })
 }
 
 #[cfg(test)]
@@ -161,7 +165,10 @@ mod tests {
         for count in ["3", "\"3\""] {
             let text = format!(r#"{{"deadLetterTargetArn":"{ARN}","maxReceiveCount":{count}}}"#);
             let policy = parse_redrive_policy(&text).unwrap();
-            assert_eq!(policy, RedrivePolicy { dead_letter_target_arn: ARN.to_owned(), max_receive_count: 3 });
+            assert_eq!(
+                policy,
+                RedrivePolicy { dead_letter_target_arn: ARN.to_owned(), max_receive_count: 3 }
+            );
         }
     }
 

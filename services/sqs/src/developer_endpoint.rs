@@ -117,13 +117,13 @@ fn question(cloud: &Cloud, head: &Parts, body: &[u8]) -> Result<Question, AwsErr
     if operation.is_some_and(|operation| operation != "ReceiveMessage") {
         return Err(AwsError::new("InvalidRequest", 400, "This endpoint only accepts ReceiveMessage calls"));
     }
-    let truth = |name: &str| {
-        parameter(name).is_some_and(|value| value.eq_ignore_ascii_case("true") || value == "1")
-    };
+    let truth =
+        |name: &str| parameter(name).is_some_and(|value| value.eq_ignore_ascii_case("true") || value == "1");
     let (invisible, delayed) = (truth("ShowInvisible"), truth("ShowDelayed"));
     let path = head.uri.path().strip_prefix(PATH).unwrap_or_default().trim_matches('/');
     if !path.is_empty() {
-        let mut segments = path.split('/').map(|part| percent_decode_str(part).decode_utf8_lossy().into_owned());
+        let mut segments =
+            path.split('/').map(|part| percent_decode_str(part).decode_utf8_lossy().into_owned());
         return match (segments.next(), segments.next(), segments.next(), segments.next()) {
             (Some(region), Some(account), Some(name), None) => {
                 Ok(Question { account, region, name, invisible, delayed })

@@ -1,9 +1,9 @@
 //! The refusals of SQS that several operations share, in its own words.
 
+use cloudtwin_smithy::AwsError;
 use cloudtwin_smithy::schema::OperationSchema;
 use cloudtwin_smithy::shape::PathSegment;
 use cloudtwin_smithy::validate::{Rule, Violations};
-use cloudtwin_smithy::AwsError;
 
 use crate::api::errors;
 

@@ -10,8 +10,8 @@ use cloudtwin_store::StoreError;
 
 use crate::open_queue::OpenQueue;
 use crate::state::{
-    ATTEMPTS, Attempt, DEDUPLICATION, DEDUPLICATION_ORDER, GROUPS, Group, MEMBERS, Queue, Sent, StoredMessage,
-    TURNS,
+    ATTEMPTS, Attempt, DEDUPLICATION, DEDUPLICATION_ORDER, GROUPS, Group, MEMBERS, Queue, Sent,
+    StoredMessage, TURNS,
 };
 
 /// For so long a deduplication id is remembered, and a receive can be attempted again, in

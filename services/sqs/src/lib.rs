@@ -1,7 +1,7 @@
 //! Amazon SQS: standard and FIFO queues.
 //!
 //! Reading order: `state` (what is kept, and why so), `open_queue` (how messages become ready, in
-//! flight, delayed and gone), `fifo` (groups and deduplication), then the operations: `send`,
+//! flight, delayed and gone), `ready` and `fifo` (the order in which they are received), then the operations: `send`,
 //! `receive`, `delete`, `visibility`, `batches`; `queues`, `attributes`, `tags`, `permissions`;
 //! `dead_letter`, `move_tasks`. `queue_url` and `receipt_handle` read and write the two texts by
 //! which clients name things; `developer_endpoint` is LocalStack's look into a queue.
@@ -26,6 +26,7 @@ mod open_queue;
 mod permissions;
 mod queue_url;
 mod queues;
+mod ready;
 mod receipt_handle;
 mod receive;
 mod send;

@@ -64,15 +64,17 @@ fn check_name(name: &str) -> Result<(), AwsError> {
         return Err(invalid("Message (user) attribute names must be shorter than 256 Bytes"));
     }
     // AWS lets letters of Latin-1 and Latin Extended-A pass, beyond what it documents.
-    let allowed =
-        |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.' | '\u{c0}'..='\u{17f}');
+    let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.' | '\u{c0}'..='\u{17f}');
     if !name.chars().all(allowed) {
         return Err(invalid(
             "Message (user) attributes name can only contain upper and lower score characters, digits, periods, hyphens and underscores. ",
         ));
     }
     let lower = name.to_ascii_lowercase();
-    if lower.starts_with("aws.") || lower.starts_with("amazon.") || lower.starts_with('.') || lower.ends_with('.')
+    if lower.starts_with("aws.")
+        || lower.starts_with("amazon.")
+        || lower.starts_with('.')
+        || lower.ends_with('.')
     {
         return Err(invalid(
             "You can't use message attribute names beginning with 'AWS.' or 'Amazon.'. These strings are reserved for internal use. Additionally, they cannot start or end with '.'.",
@@ -265,8 +267,13 @@ mod tests {
         };
         assert_eq!(code("attr.1øßä", "String", "Valida"), None);
         let long_name = "L".repeat(257);
-        for name in ["aWs.-x", "AMAZON.-x", ".-x", "x.", "a!b", "a\"b", "a§b", "a(b", "a?b", &long_name, ""] {
-            assert_eq!(code(name, "String", "Valid").as_deref(), Some("InvalidParameterValueException"), "{name}");
+        for name in ["aWs.-x", "AMAZON.-x", ".-x", "x.", "a!b", "a\"b", "a§b", "a(b", "a?b", &long_name, ""]
+        {
+            assert_eq!(
+                code(name, "String", "Valid").as_deref(),
+                Some("InvalidParameterValueException"),
+                "{name}"
+            );
         }
         let long_type = format!("Number.{}", "L".repeat(256));
         for (data_type, value) in [

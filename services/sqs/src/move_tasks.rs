@@ -20,7 +20,7 @@ use crate::dead_letter::queue_of_arn;
 use crate::errors::{invalid, invalid_value, resource_not_found};
 use crate::open_queue::{OpenQueue, is_fifo};
 use crate::queue_url::{scoped, signal};
-use crate::state::{COUNTERS, Lane, MESSAGES, MOVE_TASKS, MoveTask, MoveTaskStatus, QUEUES, READY, StoredMessage};
+use crate::state::{COUNTERS, MESSAGES, MOVE_TASKS, MoveTask, MoveTaskStatus, QUEUES, StoredMessage};
 
 /// The name of the task that moves messages.
 pub(crate) const MOVE_MESSAGES: &str = "move-messages";
@@ -29,7 +29,8 @@ pub(crate) const MOVE_MESSAGES: &str = "move-messages";
 const RUN: usize = 500;
 
 const NO_SOURCE: &str = "The resource that you specified for the SourceArn parameter doesn't exist.";
-const NO_DESTINATION: &str = "The resource that you specified for the DestinationArn parameter doesn't exist.";
+const NO_DESTINATION: &str =
+    "The resource that you specified for the DestinationArn parameter doesn't exist.";
 
 fn handle(id: &str, source_arn: &str) -> String {
     STANDARD.encode(json!({ "taskId": id, "sourceArn": source_arn }).to_string())
@@ -67,7 +68,8 @@ pub(crate) async fn start_message_move_task(
     input: StartMessageMoveTaskInput,
 ) -> Result<StartMessageMoveTaskOutput, AwsError> {
     let source = parse_arn(&input.source_arn, "SourceArn")?;
-    let destination = input.destination_arn.as_deref().map(|arn| parse_arn(arn, "DestinationArn")).transpose()?;
+    let destination =
+        input.destination_arn.as_deref().map(|arn| parse_arn(arn, "DestinationArn")).transpose()?;
     let rate = input.max_number_of_messages_per_second;
     if let Some(rate) = rate.filter(|rate| !(1..=500).contains(rate)) {
         let reason = "Must be between 1 and 500, if provided.";
@@ -209,7 +211,7 @@ fn move_some(
         message.id.clone_from(id);
         message.sent = open.now;
         message.dead_letter_source = None;
-        open.add(&queue, &message, 0, None)?;
+        open.add(&queue, &mut message, 0, None)?;
         open.save()?;
         destinations.push(destination);
     }
@@ -225,13 +227,7 @@ fn first_ready(open: &OpenQueue<'_, '_>) -> Result<Option<(u64, StoredMessage)>,
             None => None,
         }
     } else {
-        let lane = |lane: Lane, from: u64| {
-            let rows = open.tx.prefix(&READY, (name, lane.key()))?.from((name, lane.key(), from));
-            rows.keys().next().transpose()
-        };
-        let fresh = lane(Lane::Fresh, open.counters.fresh_from)?;
-        let returned = lane(Lane::Returned, open.counters.returned_from)?;
-        fresh.into_iter().chain(returned).map(|(_, _, number)| number).min()
+        open.candidates(open.cursor(), 1)?.first().map(|candidate| candidate.number)
     };
     let Some(number) = number else { return Ok(None) };
     let message: Option<StoredMessage> = open.tx.get(&MESSAGES, (name, number))?;
@@ -319,7 +315,10 @@ mod tests {
         let arn = "arn:aws:sqs:us-east-1:000000000000:letters";
         let handle = handle("10f57157-fc38-4da9-a113-4de7e12d05dd", arn);
         let text = String::from_utf8(STANDARD.decode(&handle).unwrap()).unwrap();
-        assert_eq!(text, format!(r#"{{"taskId":"10f57157-fc38-4da9-a113-4de7e12d05dd","sourceArn":"{arn}"}}"#));
+        assert_eq!(
+            text,
+            format!(r#"{{"taskId":"10f57157-fc38-4da9-a113-4de7e12d05dd","sourceArn":"{arn}"}}"#)
+        );
         assert_eq!(read_handle(&handle).unwrap().1, arn);
         assert_eq!(read_handle("foobared"), None);
     }

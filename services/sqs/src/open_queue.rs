@@ -6,8 +6,8 @@ use cloudtwin_store::{Key, PrefixOf, StoreError, Table, Tx};
 
 use crate::errors::queue_does_not_exist;
 use crate::state::{
-    ATTEMPTS, COUNTERS, Counters, DEDUPLICATION, DEDUPLICATION_ORDER, GROUPS, Lane, MEMBERS, MESSAGES, QUEUES,
-    Queue, READY, RECEIVES, Receives, StoredMessage, TURNS, WAITING, Waiting,
+    ATTEMPTS, COUNTERS, Counters, DEDUPLICATION, DEDUPLICATION_ORDER, GROUPS, MEMBERS, MESSAGES, QUEUES,
+    Queue, RECEIVES, RETURNED, Receives, StoredMessage, TURNS, WAITING, Waiting,
 };
 
 /// How many expired messages one call removes at most.
@@ -51,12 +51,13 @@ impl<'t, 'a> OpenQueue<'t, 'a> {
     pub(crate) fn add(
         &mut self,
         queue: &Queue,
-        message: &StoredMessage,
+        message: &mut StoredMessage,
         delay_seconds: i32,
         carried: Option<Receives>,
     ) -> Result<u64, StoreError> {
         let number = self.counters.next;
         self.counters.next += 1;
+        message.delayed = delay_seconds > 0 && !self.fifo;
         self.tx.put(&MESSAGES, (&self.name, number), message)?;
         let expires = message.sent.saturating_add(queue.retention_millis());
         self.counters.expires = self.counters.expires.min(expires);
@@ -75,28 +76,12 @@ impl<'t, 'a> OpenQueue<'t, 'a> {
             self.put_waiting(until, number, &Waiting { delayed: true, group: message.group.clone() })?;
         } else {
             self.counters.ready += 1;
-            if !self.fifo {
-                self.put_ready(Lane::Fresh, number)?;
-            }
         }
         if self.fifo {
             self.refresh_group(message.group.as_deref().unwrap_or_default())?;
         }
         self.stirred = true;
         Ok(number)
-    }
-
-    fn put_ready(&mut self, lane: Lane, number: u64) -> Result<(), StoreError> {
-        self.tx.put(&READY, (&self.name, lane.key(), number), &())?;
-        let from = match lane {
-            Lane::Fresh => &mut self.counters.fresh_from,
-            Lane::Returned => {
-                self.counters.returned += 1;
-                &mut self.counters.returned_from
-            }
-        };
-        *from = (*from).min(number);
-        Ok(())
     }
 
     fn put_waiting(&mut self, until: i64, number: u64, waiting: &Waiting) -> Result<(), StoreError> {
@@ -155,7 +140,7 @@ impl<'t, 'a> OpenQueue<'t, 'a> {
             self.tx.put(&MEMBERS, (&self.name, group, number), &false)?;
             self.refresh_group(group)
         } else {
-            self.put_ready(Lane::Returned, number)
+            self.put_returned(number)
         }
     }
 
@@ -163,7 +148,8 @@ impl<'t, 'a> OpenQueue<'t, 'a> {
         let retention = queue.retention_millis();
         let mut expired = Vec::new();
         self.counters.expires = i64::MAX;
-        for row in self.tx.prefix(&MESSAGES, (self.name.as_str(),))?.from((&self.name, self.counters.oldest)) {
+        for row in self.tx.prefix(&MESSAGES, (self.name.as_str(),))?.from((&self.name, self.counters.oldest))
+        {
             let ((_, number), message) = row?;
             self.counters.oldest = number;
             let expires = message.sent.saturating_add(retention);
@@ -201,19 +187,7 @@ impl<'t, 'a> OpenQueue<'t, 'a> {
             return Ok(());
         }
         self.counters.ready = self.counters.ready.saturating_sub(1);
-        if self.fifo {
-            return Ok(());
-        }
-        let returned = self.tx.contains(&READY, (&self.name, true, number))?;
-        let lane = if returned { Lane::Returned } else { Lane::Fresh };
-        self.leave_lane(lane, number)
-    }
-
-    fn leave_lane(&mut self, lane: Lane, number: u64) -> Result<(), StoreError> {
-        if lane == Lane::Returned {
-            self.counters.returned = self.counters.returned.saturating_sub(1);
-        }
-        self.tx.delete(&READY, (&self.name, lane.key(), number))
+        if self.fifo { Ok(()) } else { self.leave_returned(number) }
     }
 
     /// Removes a message for good.
@@ -269,12 +243,11 @@ impl<'t, 'a> OpenQueue<'t, 'a> {
         Ok(())
     }
 
-    /// Notes that a ready message was received, and hides it. `lane` is where it was, in a standard
-    /// queue; in a FIFO queue the caller refreshes the group.
+    /// Notes that a ready message was received, and hides it. In a FIFO queue the caller refreshes
+    /// the group.
     pub(crate) fn note_receive(
         &mut self,
         number: u64,
-        lane: Option<Lane>,
         group: Option<&str>,
         receives: &mut Receives,
         receive: Receive,
@@ -285,21 +258,20 @@ impl<'t, 'a> OpenQueue<'t, 'a> {
         receives.last = self.now;
         receives.nonce = receive.nonce;
         receives.until = self.now + i64::from(receive.visibility_timeout) * 1000;
+        self.tx.put(&RECEIVES, (&self.name, number), receives)?;
         if receive.visibility_timeout > 0 {
             self.counters.ready = self.counters.ready.saturating_sub(1);
             self.counters.in_flight += 1;
-            if let Some(lane) = lane {
-                self.leave_lane(lane, number)?;
+            if !self.fifo {
+                self.leave_returned(number)?;
             }
-            self.put_in_flight(number, receives.until, group)?;
+            return self.put_in_flight(number, receives.until, group);
         }
-        self.tx.put(&RECEIVES, (&self.name, number), receives)
-    }
-
-    /// Forgets a row of [`READY`] whose message does not exist.
-    pub(crate) fn drop_stray(&mut self, lane: Lane, number: u64) -> Result<(), StoreError> {
-        self.counters.ready = self.counters.ready.saturating_sub(1);
-        self.leave_lane(lane, number)
+        // It can be received again at once, but is fresh no more.
+        if !self.fifo && !self.tx.contains(&RETURNED, (&self.name, number))? {
+            self.put_returned(number)?;
+        }
+        Ok(())
     }
 
     /// Removes all messages and what was remembered of earlier ones.
@@ -307,7 +279,7 @@ impl<'t, 'a> OpenQueue<'t, 'a> {
         let name = self.name.clone();
         clear(self.tx, &MESSAGES, &name)?;
         clear(self.tx, &RECEIVES, &name)?;
-        clear(self.tx, &READY, &name)?;
+        clear(self.tx, &RETURNED, &name)?;
         clear(self.tx, &WAITING, &name)?;
         if self.fifo {
             clear(self.tx, &GROUPS, &name)?;

@@ -207,7 +207,8 @@ mod tests {
                 r#"{{"Version":"2008-10-17","Id":"{ARN}/SQSDefaultPolicy","Statement":[{{"Sid":"one","Effect":"Allow","Principal":{{"AWS":"arn:aws:iam::111111111111:root"}},"Action":"SQS:ReceiveMessage","Resource":"{ARN}"}}]}}"#
             )
         );
-        let both = with_statement(Some(&policy), ARN, &permission("two", &["111111111111", "222222222222"])).unwrap();
+        let both = with_statement(Some(&policy), ARN, &permission("two", &["111111111111", "222222222222"]))
+            .unwrap();
         assert!(both.contains(r#"["arn:aws:iam::111111111111:root","arn:aws:iam::222222222222:root"]"#));
         assert_eq!(with_statement(Some(&both), ARN, &permission("one", &["111111111111"])), None);
         assert_eq!(without_statement(Some(&policy), ARN, "two"), None);
@@ -218,7 +219,10 @@ mod tests {
     #[test]
     fn only_actions_that_can_be_shared_are_taken() {
         let reason = |action: &str| {
-            let input = AddPermissionInput { actions: vec![action.to_owned()], ..permission("one", &["111111111111"]) };
+            let input = AddPermissionInput {
+                actions: vec![action.to_owned()],
+                ..permission("one", &["111111111111"])
+            };
             check(&input).err().map(|error| error.message().to_owned())
         };
         assert_eq!(reason("SendMessage"), None);

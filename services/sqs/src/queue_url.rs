@@ -123,7 +123,8 @@ pub(crate) fn signal(account: &str, region: &str, name: &str) -> String {
 
 /// Writes a queue's URL.
 pub(crate) fn queue_url(ctx: &Ctx, account: &str, region: &str, name: &str) -> String {
-    let base = base_of(&ctx.config().sqs_endpoint_strategy, &ctx.base_url(), region, &ctx.config().default_region);
+    let base =
+        base_of(&ctx.config().sqs_endpoint_strategy, &ctx.base_url(), region, &ctx.config().default_region);
     format!("{base}/{account}/{name}")
 }
 
@@ -140,7 +141,8 @@ const PUBLIC_DOMAIN: &str = "localhost.localstack.cloud";
 fn base_of(strategy: &str, base: &str, region: &str, default_region: &str) -> String {
     let (scheme, host) = base.split_once("://").unwrap_or(("http", base));
     // The client's own host names a service or a region, perhaps; these are written anew.
-    let port = host.rsplit_once(':').map(|(_, port)| port).filter(|port| port.bytes().all(|b| b.is_ascii_digit()));
+    let port =
+        host.rsplit_once(':').map(|(_, port)| port).filter(|port| port.bytes().all(|b| b.is_ascii_digit()));
     let domain = match (strategy, port) {
         ("standard" | "domain" | "path" | "off", Some(port)) => format!("{PUBLIC_DOMAIN}:{port}"),
         ("standard" | "domain" | "path" | "off", None) => PUBLIC_DOMAIN.to_owned(),
@@ -190,19 +192,28 @@ mod tests {
         for (url, expected) in [
             ("http://localhost:4566/000000000000/jobs", address(account, None, "jobs")),
             ("http://127.0.0.1:4566/000000000000/jobs.fifo/", address(account, None, "jobs.fifo")),
-            ("http://localhost:4566/queue/eu-west-1/000000000000/jobs", address(account, Some("eu-west-1"), "jobs")),
+            (
+                "http://localhost:4566/queue/eu-west-1/000000000000/jobs",
+                address(account, Some("eu-west-1"), "jobs"),
+            ),
             (
                 "http://sqs.eu-west-1.localhost.localstack.cloud:4566/000000000000/jobs",
                 address(account, Some("eu-west-1"), "jobs"),
             ),
             ("http://sqs.localhost.localstack.cloud:4566/000000000000/jobs", address(account, None, "jobs")),
-            ("https://eu-west-1.queue.amazonaws.com/000000000000/jobs", address(account, Some("eu-west-1"), "jobs")),
+            (
+                "https://eu-west-1.queue.amazonaws.com/000000000000/jobs",
+                address(account, Some("eu-west-1"), "jobs"),
+            ),
             ("https://queue.amazonaws.com/000000000000/jobs", address(account, Some("us-east-1"), "jobs")),
             (
                 "https://sqs.ap-southeast-2.amazonaws.com/123456789012/a_b-C",
                 address(Some("123456789012"), Some("ap-southeast-2"), "a_b-C"),
             ),
-            ("http://localstack:4576/queue/cloud-job-results-queue", address(None, None, "cloud-job-results-queue")),
+            (
+                "http://localstack:4576/queue/cloud-job-results-queue",
+                address(None, None, "cloud-job-results-queue"),
+            ),
             ("jobs", address(None, None, "jobs")),
             ("000000000000/jobs", address(account, None, "jobs")),
             ("http://localhost:4566/nonsense", None),
@@ -220,7 +231,10 @@ mod tests {
         let base = |strategy, base, region| base_of(strategy, base, region, "us-east-1");
         assert_eq!(base("dynamic", "http://localhost:4566", "us-east-1"), "http://localhost:4566");
         assert_eq!(base("dynamic", "http://172.17.0.2:32768", "us-east-1"), "http://172.17.0.2:32768");
-        assert_eq!(base("dynamic", "http://localhost:4566", "eu-west-1"), "http://localhost:4566/queue/eu-west-1");
+        assert_eq!(
+            base("dynamic", "http://localhost:4566", "eu-west-1"),
+            "http://localhost:4566/queue/eu-west-1"
+        );
         assert_eq!(
             base("dynamic", "https://localhost.localstack.cloud:4566", "eu-west-1"),
             "https://sqs.eu-west-1.localhost.localstack.cloud:4566"
@@ -229,7 +243,10 @@ mod tests {
             base("dynamic", "http://sqs.us-east-1.localhost.localstack.cloud:4566", "us-east-1"),
             "http://sqs.us-east-1.localhost.localstack.cloud:4566"
         );
-        assert_eq!(base("dynamic", "http://queue.amazonaws.com", "eu-west-1"), "http://eu-west-1.queue.amazonaws.com");
+        assert_eq!(
+            base("dynamic", "http://queue.amazonaws.com", "eu-west-1"),
+            "http://eu-west-1.queue.amazonaws.com"
+        );
     }
 
     #[test]

@@ -103,7 +103,8 @@ pub(crate) fn page_start(token: Option<&str>) -> Result<Option<String>, AwsError
     let Some(token) = token.filter(|token| !token.is_empty()) else { return Ok(None) };
     let url = STANDARD.decode(token).ok().and_then(|url| String::from_utf8(url).ok());
     let address = url.and_then(|url| QueueAddress::parse(&url));
-    let address = address.ok_or_else(|| invalid_value(token, "NextToken", "Invalid or expired next token."))?;
+    let address =
+        address.ok_or_else(|| invalid_value(token, "NextToken", "Invalid or expired next token."))?;
     Ok(Some(address.name))
 }
 
@@ -171,7 +172,10 @@ mod tests {
             assert!(check_name(name, false).unwrap_err().message().starts_with("Can only include"), "{name}");
         }
         for name in ["jobs", ".fifo", "a.b.fifo", &format!("a{longest}")] {
-            assert!(check_name(name, true).unwrap_err().message().starts_with("The name of a FIFO"), "{name}");
+            assert!(
+                check_name(name, true).unwrap_err().message().starts_with("The name of a FIFO"),
+                "{name}"
+            );
         }
     }
 

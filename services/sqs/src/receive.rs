@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use cloudtwin_core::Ctx;
 use cloudtwin_smithy::AwsError;
-use cloudtwin_store::{StoreError, Tx};
+use cloudtwin_store::Tx;
 
 use crate::api::errors::OVER_LIMIT;
 use crate::api::{Message, MessageAttributeValue, ReceiveMessageInput, ReceiveMessageOutput};
@@ -14,7 +14,7 @@ use crate::message_attributes::{self, Filter};
 use crate::open_queue::{OpenQueue, Receive};
 use crate::queue_url::{Place, signal};
 use crate::receipt_handle::ReceiptHandle;
-use crate::state::{Lane, MESSAGES, Queue, READY, Receives, StoredAttribute, StoredMessage};
+use crate::state::{MESSAGES, Queue, Receives, StoredAttribute, StoredMessage};
 use crate::visibility::MAX_VISIBILITY_TIMEOUT;
 
 /// How many messages of a standard queue can be in flight.
@@ -85,7 +85,8 @@ pub(crate) async fn receive_message(
     if look.received.is_empty() {
         return Ok(ReceiveMessageOutput::default());
     }
-    let names = input.message_system_attribute_names.filter(|names| !names.is_empty()).or(input.attribute_names);
+    let names =
+        input.message_system_attribute_names.filter(|names| !names.is_empty()).or(input.attribute_names);
     let wanted = Wanted {
         system: names.unwrap_or_default(),
         user: Filter::new(input.message_attribute_names.as_ref()),
@@ -110,8 +111,8 @@ async fn wait_for_messages(
 ) -> Result<Look, AwsError> {
     let own_signal = place.signal();
     let start = ctx.clock().now_millis();
+    let mut listener = None;
     loop {
-        let mut listener = (wait != Some(0)).then(|| ctx.signals().listen(&own_signal));
         let now = ctx.clock().now_millis();
         let wish = Wish { count, visibility_timeout, attempt, nonce: low_half(ctx.random()) };
         let look = place.db.write::<_, AwsError, _>(|tx| look(tx, &place.name, now, &wish)).await?;
@@ -125,13 +126,14 @@ async fn wait_for_messages(
             }
             return Ok(look);
         }
-        let until = look.next_due.map_or(deadline, |due| due.min(deadline));
         match &mut listener {
+            // Whoever wants to wait listens first and then looks again, or a message between the two
+            // would be missed.
+            None => listener = Some(ctx.signals().listen(&own_signal)),
             Some(listener) => tokio::select! {
                 () = listener.woken() => {}
-                () = ctx.clock().sleep_until(until) => {}
+                () = ctx.clock().sleep_until(look.next_due.map_or(deadline, |due| due.min(deadline))) => {}
             },
-            None => return Ok(look),
         }
     }
 }
@@ -194,7 +196,7 @@ impl Taking<'_, '_, '_> {
             return Err(OVER_LIMIT.with(format!("Too many messages are in flight in the queue {arn}.")));
         }
         if !self.queue.fifo {
-            return self.take_from_lanes();
+            return self.take_from_front();
         }
         let Some(attempt) = self.wish.attempt else { return self.take_from_groups() };
         if self.repeat(attempt)? {
@@ -213,59 +215,35 @@ impl Taking<'_, '_, '_> {
     }
 
     /// Standard queues: the messages with the lowest numbers first.
-    fn take_from_lanes(&mut self) -> Result<(), AwsError> {
-        let mut fresh = self.open.counters.fresh_from;
-        let mut returned = self.open.counters.returned_from;
-        // The first messages of the lanes that are still there afterwards.
-        let (mut first_fresh, mut first_returned) = (None, None);
+    fn take_from_front(&mut self) -> Result<(), AwsError> {
+        let mut cursor = self.open.cursor();
+        let mut shown = None;
         for _ in 0..MAX_STEPS {
-            if self.missing() == 0 {
-                break;
-            }
-            let candidates = self.candidates(fresh, returned)?;
+            let candidates = self.open.candidates(cursor, self.missing())?;
             if candidates.is_empty() {
                 break;
             }
-            for (number, lane) in candidates {
-                let (from, first) = match lane {
-                    Lane::Fresh => (&mut fresh, &mut first_fresh),
-                    Lane::Returned => (&mut returned, &mut first_returned),
-                };
-                *from = number + 1;
-                let Some(message) = self.open.tx.get(&MESSAGES, (&self.open.name, number))? else {
-                    self.open.drop_stray(lane, number)?;
-                    continue;
+            for candidate in candidates {
+                cursor.pass(&candidate);
+                let number = candidate.number;
+                let message = match candidate.message {
+                    Some(message) => Some(message),
+                    None => self.open.tx.get(&MESSAGES, (&self.open.name, number))?,
                 };
                 if self.visibility_timeout == 0 {
-                    first.get_or_insert(number);
+                    shown.get_or_insert(number);
                 }
-                self.take_one(number, Some(lane), message)?;
+                match message {
+                    Some(message) => self.take_one(number, message)?,
+                    None => self.open.remove(number, &Receives::default(), None)?,
+                }
+            }
+            if self.missing() == 0 {
+                break;
             }
         }
-        self.open.counters.fresh_from = first_fresh.unwrap_or(fresh);
-        self.open.counters.returned_from = first_returned.unwrap_or(returned);
+        self.open.passed(cursor, shown);
         Ok(())
-    }
-
-    /// The next messages of both lanes, in the order of their numbers.
-    fn candidates(&self, fresh: u64, returned: u64) -> Result<Vec<(u64, Lane)>, StoreError> {
-        let missing = self.missing();
-        let in_returned = self.open.counters.returned;
-        let in_fresh = self.open.counters.ready.saturating_sub(in_returned);
-        let name = self.open.name.as_str();
-        let mut candidates = Vec::with_capacity(missing);
-        for (lane, from, there) in [(Lane::Fresh, fresh, in_fresh), (Lane::Returned, returned, in_returned)] {
-            if there == 0 {
-                continue;
-            }
-            let rows = self.open.tx.prefix(&READY, (name, lane.key()))?.from((name, lane.key(), from));
-            for key in rows.keys().take(missing) {
-                candidates.push((key?.2, lane));
-            }
-        }
-        candidates.sort_unstable_by_key(|(number, _)| *number);
-        candidates.truncate(missing);
-        Ok(candidates)
     }
 
     /// FIFO queues: as much as possible of one group, then of the next.
@@ -301,7 +279,7 @@ impl Taking<'_, '_, '_> {
             }
             for number in front {
                 match self.open.tx.get(&MESSAGES, (&self.open.name, number))? {
-                    Some(message) => self.take_one(number, None, message)?,
+                    Some(message) => self.take_one(number, message)?,
                     None => self.open.remove(number, &self.open.receives(number)?, Some(group))?,
                 }
             }
@@ -310,7 +288,7 @@ impl Taking<'_, '_, '_> {
     }
 
     /// Receives a ready message, or moves it to where it belongs instead.
-    fn take_one(&mut self, number: u64, lane: Option<Lane>, message: StoredMessage) -> Result<(), AwsError> {
+    fn take_one(&mut self, number: u64, message: StoredMessage) -> Result<(), AwsError> {
         let mut receives = self.open.receives(number)?;
         if message.sent.saturating_add(self.queue.retention_millis()) <= self.open.now {
             self.open.remove(number, &receives, message.group.as_deref())?;
@@ -324,7 +302,7 @@ impl Taking<'_, '_, '_> {
         }
         let nonce = self.wish.nonce.wrapping_add(self.received.len() as u64);
         let receive = Receive { visibility_timeout: self.visibility_timeout, nonce };
-        self.open.note_receive(number, lane, message.group.as_deref(), &mut receives, receive)?;
+        self.open.note_receive(number, message.group.as_deref(), &mut receives, receive)?;
         self.received.push(Received { number, message, receives });
         Ok(())
     }
@@ -334,7 +312,8 @@ impl Taking<'_, '_, '_> {
         let Some(earlier) = self.open.repeatable_attempt(attempt)? else { return Ok(false) };
         let until = self.open.now + i64::from(self.visibility_timeout) * 1000;
         for (number, _) in earlier.messages {
-            let Some(message): Option<StoredMessage> = self.open.tx.get(&MESSAGES, (&self.open.name, number))?
+            let Some(message): Option<StoredMessage> =
+                self.open.tx.get(&MESSAGES, (&self.open.name, number))?
             else {
                 continue;
             };
@@ -370,8 +349,11 @@ impl Wanted<'_> {
         let system = self.system_attributes(queue, number, &mut message, receives);
         message.attributes.retain(|name, _| self.user.wants(name));
         let md5_of_message_attributes = message_attributes::md5(message.attributes.iter());
-        let attributes: BTreeMap<String, MessageAttributeValue> =
-            message.attributes.into_iter().map(|(name, attribute)| (name, shown_attribute(attribute))).collect();
+        let attributes: BTreeMap<String, MessageAttributeValue> = message
+            .attributes
+            .into_iter()
+            .map(|(name, attribute)| (name, shown_attribute(attribute)))
+            .collect();
         Message {
             message_id: Some(message.id),
             receipt_handle: Some(receipt_handle),

@@ -57,7 +57,9 @@ impl Outgoing {
         let size = body.len() + message_attributes::size(&attributes);
         let md5_of_attributes = message_attributes::md5(attributes.iter());
         let md5_of_system_attributes = message_attributes::md5(system_attributes.iter());
-        let trace_header = system_attributes.remove(TRACE_HEADER).and_then(|header| header.string);
+        let given = system_attributes.remove(TRACE_HEADER).and_then(|header| header.string);
+        // A traced call traces its message, unless the message says otherwise.
+        let trace_header = given.or_else(|| Some(ctx.request().trace_id.clone()).filter(|id| !id.is_empty()));
         let message = StoredMessage {
             id: ctx.uuid(),
             md5: md5_of_body(&body),
@@ -68,7 +70,7 @@ impl Outgoing {
             group,
             deduplication_id,
             trace_header,
-            dead_letter_source: None,
+            ..StoredMessage::default()
         };
         Ok(Self { message, delay_seconds, size, md5_of_attributes, md5_of_system_attributes })
     }
@@ -89,7 +91,7 @@ impl Outgoing {
             if let Some(id) = &self.message.deduplication_id {
                 return Err(not_for_queue_type(id, "MessageDeduplicationId"));
             }
-            open.add(queue, &self.message, delay, None)?;
+            open.add(queue, &mut self.message, delay, None)?;
             return Ok(self.receipt(self.message.id.clone(), None));
         }
         if self.message.group.is_none() {
@@ -104,7 +106,7 @@ impl Outgoing {
         if let Some(sent) = open.duplicate_of(queue, &self.message)? {
             return Ok(self.receipt(sent.message_id, Some(queue.sequence_number(sent.number))));
         }
-        let number = open.add(queue, &self.message, delay, None)?;
+        let number = open.add(queue, &mut self.message, delay, None)?;
         open.remember(queue, &self.message, number)?;
         Ok(self.receipt(self.message.id.clone(), Some(queue.sequence_number(number))))
     }
@@ -143,8 +145,9 @@ fn check_id(id: Option<&str>, parameter: &str) -> Result<(), AwsError> {
     let valid = |id: &str| (1..=128).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_graphic());
     match id {
         Some(id) if !valid(id) => {
-            let reason =
-                format!("{parameter} can only include alphanumeric and punctuation characters. 1 to 128 in length.");
+            let reason = format!(
+                "{parameter} can only include alphanumeric and punctuation characters. 1 to 128 in length."
+            );
             Err(invalid_value(id, parameter, &reason))
         }
         _ => Ok(()),

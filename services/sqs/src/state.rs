@@ -5,7 +5,7 @@
 //!
 //! * [`MESSAGES`]: the content, by queue and number;
 //! * [`RECEIVES`]: how often and until when it was received; no row for a message that never was;
-//! * [`READY`] (standard queues): what can be received now, in two lanes, see [`Lane`];
+//! * [`RETURNED`] (standard queues): what can be received again, see [`crate::ready`];
 //! * [`WAITING`]: what cannot be received before some time, by that time: in flight or delayed;
 //! * [`GROUPS`], [`MEMBERS`], [`TURNS`] (FIFO queues): groups, their messages in order, and the
 //!   groups whose first message can be received, in the order of their turns;
@@ -21,9 +21,10 @@ use cloudtwin_store::{IndexKeys, Table};
 use serde::{Deserialize, Serialize};
 
 /// Queues by name.
-pub(crate) const QUEUES: Table<Queue> = Table::regional("sqs/queues").index("by_dead_letter_target", |q: &Queue| {
-    IndexKeys::maybe(q.redrive_policy.as_ref().map(|policy| policy.dead_letter_target_arn.as_str()))
-});
+pub(crate) const QUEUES: Table<Queue> =
+    Table::regional("sqs/queues").index("by_dead_letter_target", |q: &Queue| {
+        IndexKeys::maybe(q.redrive_policy.as_ref().map(|policy| policy.dead_letter_target_arn.as_str()))
+    });
 
 /// The counters of each queue; a row exists for every queue.
 pub(crate) const COUNTERS: Table<Counters> = Table::regional("sqs/counters");
@@ -34,8 +35,8 @@ pub(crate) const MESSAGES: Table<StoredMessage, (String, u64)> = Table::regional
 /// How messages have been received so far.
 pub(crate) const RECEIVES: Table<Receives, (String, u64)> = Table::regional("sqs/receives");
 
-/// Messages of standard queues that can be received.
-pub(crate) const READY: Table<(), (String, bool, u64)> = Table::regional("sqs/ready");
+/// Messages of standard queues that were hidden and can be received again.
+pub(crate) const RETURNED: Table<(), (String, u64)> = Table::regional("sqs/returned");
 
 /// Messages that cannot be received before a time (milliseconds since 1970).
 pub(crate) const WAITING: Table<Waiting, (String, i64, u64)> = Table::regional("sqs/waiting");
@@ -114,13 +115,17 @@ pub(crate) struct Counters {
     pub(crate) next: u64,
     /// Messages that can be received (FIFO: as far as their group lets them).
     pub(crate) ready: u64,
-    /// Those of them in [`Lane::Returned`].
+    /// Those of them in [`RETURNED`].
+    #[serde(skip_serializing_if = "is_zero")]
     pub(crate) returned: u64,
     pub(crate) in_flight: u64,
+    #[serde(skip_serializing_if = "is_zero")]
     pub(crate) delayed: u64,
-    /// No message before this number is in [`Lane::Fresh`].
+    /// Every message before this number has been received or delayed.
+    #[serde(skip_serializing_if = "is_zero")]
     pub(crate) fresh_from: u64,
-    /// No message before this number is in [`Lane::Returned`].
+    /// No message before this number is in [`RETURNED`].
+    #[serde(skip_serializing_if = "is_zero")]
     pub(crate) returned_from: u64,
     /// No message waits for a time before this. Also the queue's time, which never goes back.
     pub(crate) due_from: i64,
@@ -129,29 +134,19 @@ pub(crate) struct Counters {
     /// No message is older than the retention period before this time.
     pub(crate) expires: i64,
     /// FIFO: the turn that the next group gets.
+    #[serde(skip_serializing_if = "is_zero")]
     pub(crate) next_turn: u64,
     /// FIFO: no group has a turn before this.
+    #[serde(skip_serializing_if = "is_zero")]
     pub(crate) turn_from: u64,
     /// FIFO: no deduplication entry has a number before this.
+    #[serde(skip_serializing_if = "is_zero")]
     pub(crate) deduplication_from: u64,
 }
 
-/// The two lanes of a standard queue. Messages that come back from being in flight or delayed have
-/// lower numbers than the messages that were sent meanwhile. In a lane of their own they come
-/// roughly in order too, so that neither lane is ever searched from far behind.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Lane {
-    /// Just sent.
-    Fresh,
-    /// Hidden before.
-    Returned,
-}
-
-impl Lane {
-    /// The lane's part of a key.
-    pub(crate) fn key(self) -> bool {
-        self == Self::Returned
-    }
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde gives a reference")]
+fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 /// A message as it was sent.
@@ -172,6 +167,9 @@ pub(crate) struct StoredMessage {
     pub(crate) deduplication_id: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) trace_header: Option<String>,
+    /// Whether it was sent with a delay, in a standard queue.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) delayed: bool,
     /// ARN of the queue that it came from, in a dead-letter queue.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) dead_letter_source: Option<String>,

@@ -34,12 +34,15 @@ pub(crate) async fn change_message_visibility_batch(
 ) -> Result<ChangeMessageVisibilityBatchOutput, AwsError> {
     check_batch("ChangeMessageVisibilityBatch", input.entries.iter().map(|entry| entry.id.as_str()))?;
     let (done, failed) = change_in(&ctx, &input.queue_url, |open| {
-        outcome(&input.entries, |entry| &entry.id, |entry| {
-            change(open, &entry.receipt_handle, entry.visibility_timeout)
-        })
+        outcome(
+            &input.entries,
+            |entry| &entry.id,
+            |entry| change(open, &entry.receipt_handle, entry.visibility_timeout),
+        )
     })
     .await?;
-    let successful = done.into_iter().map(|(id, ())| ChangeMessageVisibilityBatchResultEntry { id }).collect();
+    let successful =
+        done.into_iter().map(|(id, ())| ChangeMessageVisibilityBatchResultEntry { id }).collect();
     Ok(ChangeMessageVisibilityBatchOutput { successful, failed })
 }
 

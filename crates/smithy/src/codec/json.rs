@@ -1,7 +1,7 @@
 //! JSON (RFC 8259), read and written in one pass without a tree in between.
 //!
 //! Smithy's rules on top: blobs are base64, `NaN` and infinities are strings, timestamps are
-//! seconds unless their schema says otherwise, members go by `locationName`. Nulls are absent
+//! seconds unless their schema says otherwise, members go by their `json_name`. Nulls are absent
 //! members; in lists and maps they are refused unless the list or map is sparse. Unknown members
 //! are skipped, except in unions, where they are a second member.
 
@@ -17,7 +17,7 @@ pub(crate) use write::write_shape;
 
 use crate::document::Document;
 use crate::error::CodecError;
-use crate::schema::{Location, Member, TimestampFormat};
+use crate::schema::{Member, TimestampFormat};
 use crate::shape::DecodeReport;
 
 /// How timestamps are read and written.
@@ -56,11 +56,7 @@ pub fn write_document(document: &Document, to: &mut Vec<u8>) {
     JsonSerializer::new(to).document(document);
 }
 
-/// A member's name in JSON and CBOR bodies. The `locationName` of a member that is bound to
-/// another part of the message is a name in that part.
+/// A member's name in JSON and CBOR bodies.
 pub(super) fn body_name(member: &Member) -> &'static str {
-    match member.location {
-        Location::Body => member.wire_name(),
-        _ => member.name,
-    }
+    member.json_name.unwrap_or(member.name)
 }

@@ -78,6 +78,8 @@ impl Protocol for Query {
         error: &AwsError,
         context: ResponseContext<'_>,
     ) -> http::Response<ByteStream> {
+        let reworded = reworded(service, error);
+        let error = reworded.as_ref().unwrap_or(error);
         let code = if service.query_compatible { error.query_code() } else { error.code() };
         let dialect = XmlDialect::of(service);
         let mut xml = dialect.serializer();
@@ -93,6 +95,12 @@ impl Protocol for Query {
             _ => AwsError::new("MalformedInput", 400, error.message.as_str()),
         }
     }
+}
+
+/// SQS words one of its errors differently here than in JSON.
+fn reworded(service: &ServiceSchema, error: &AwsError) -> Option<AwsError> {
+    let shape = error.shape().filter(|shape| service.service_id == "SQS" && shape.code == "QueueDoesNotExist")?;
+    Some(shape.with("The specified queue does not exist for this wsdl version."))
 }
 
 /// Writes the `<ErrorResponse>` that the query protocol and most REST services have.
@@ -249,7 +257,7 @@ mod tests {
             "<?xml version=\"1.0\"?>\
              <ErrorResponse xmlns=\"http://queue.amazonaws.com/doc/2012-11-05/\"><Error><Type>Sender</Type>\
              <Code>AWS.SimpleQueueService.NonExistentQueue</Code>\
-             <Message>The specified queue does not exist.</Message><Detail/></Error>\
+             <Message>The specified queue does not exist for this wsdl version.</Message><Detail/></Error>\
              <RequestId>id-1</RequestId></ErrorResponse>"
         );
     }

@@ -206,6 +206,7 @@ impl Loader<'_> {
                 _ => Location::Body,
             },
             location_name: text(json, "locationName"),
+            json_name: json["location"].is_null().then(|| text(json, "locationName")).flatten(),
             query_name: text(json, "queryName"),
             flattened: flag(json, "flattened"),
             xml_attribute: flag(json, "xmlAttribute"),

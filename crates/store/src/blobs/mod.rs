@@ -16,8 +16,9 @@ use bytes::Bytes;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 pub use reader::BlobReader;
+pub use store::BlobStore;
+use store::Pin;
 pub(crate) use store::SnapshotGuard;
-pub use store::{BlobStore, Pin};
 pub(crate) use sweeper::Sweeper;
 pub use writer::{BlobWriter, Staged};
 

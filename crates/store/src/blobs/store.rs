@@ -50,7 +50,7 @@ pub(crate) struct SnapshotGuard {
 }
 
 /// Keeps one blob that no row holds yet.
-pub struct Pin {
+pub(super) struct Pin {
     store: BlobStore,
     hash: [u8; HASH_LEN],
 }

@@ -15,6 +15,7 @@ pub(crate) enum Kind {
     Accelerate,
     Analytics,
     Cors,
+    Encryption,
     IntelligentTiering,
     Inventory,
     Lifecycle,
@@ -35,6 +36,7 @@ impl Kind {
             Self::Accelerate => "accelerate",
             Self::Analytics => "analytics",
             Self::Cors => "cors",
+            Self::Encryption => "encryption",
             Self::IntelligentTiering => "intelligent-tiering",
             Self::Inventory => "inventory",
             Self::Lifecycle => "lifecycle",
@@ -174,6 +176,14 @@ pub(crate) fn list<T: ReadShape>(
         Ok(rows.take(limit).collect::<Result<Vec<_>, _>>()?)
     })?;
     found.into_iter().map(|((_, _, id), document)| Ok((id, shape(ctx, &document)?))).collect()
+}
+
+/// Removes a configuration within a transaction; there need not be one.
+///
+/// # Errors
+/// What the store reports.
+pub(crate) fn remove(tx: &mut Tx<'_>, bucket: &str, kind: Kind, id: &str) -> Result<(), StoreError> {
+    tx.delete(&CONFIGS, (bucket, kind.name(), id))
 }
 
 /// Removes everything that is configured on a bucket.

@@ -33,9 +33,12 @@ pub(crate) async fn get_object(ctx: Ctx, mut input: GetObjectInput) -> Result<Ge
     };
     let mut output = GetObjectOutput {
         body: ByteStream::from(opened),
-        expiration: expiration(&ctx, &bucket, &input.key, &object)?,
         ..GetObjectOutput::default()
     };
+    // Only the current version expires, and only who does not name a version asks for it.
+    if input.version_id.is_none() {
+        output.expiration = expiration(&ctx, &bucket, &input.key, &object)?;
+    }
     show_object!(output, input, bucket, object, selection);
     Ok(output)
 }

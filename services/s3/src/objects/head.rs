@@ -31,10 +31,11 @@ pub(crate) async fn head_object(ctx: Ctx, mut input: HeadObjectInput) -> Result<
         let selection = Selection::of(&object, input.range.as_deref(), input.part_number)?;
         Ok((bucket, object, selection))
     })?;
-    let mut output = HeadObjectOutput {
-        expiration: expiration(&ctx, &bucket, &input.key, &object)?,
-        ..HeadObjectOutput::default()
-    };
+    let mut output = HeadObjectOutput::default();
+    // Only the current version expires, and only who does not name a version asks for it.
+    if input.version_id.is_none() {
+        output.expiration = expiration(&ctx, &bucket, &input.key, &object)?;
+    }
     show_object!(output, input, bucket, object, selection);
     Ok(output)
 }

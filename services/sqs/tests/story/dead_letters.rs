@@ -1,8 +1,6 @@
 //! Dead-letter queues and the tasks that move messages out of them.
 
-mod common;
-
-use common::{Queue, cloud};
+use crate::queue::{Queue, cloud};
 use serde_json::{Value, json};
 
 /// A queue and its dead-letter queue.
@@ -23,7 +21,8 @@ async fn messages_that_are_received_too_often_move_with_all_they_have() {
     let policy: Value = serde_json::from_str(&queue.attribute("RedrivePolicy").await).unwrap();
     assert_eq!(policy["maxReceiveCount"], 1);
     let attributes = json!({ "MyAttribute": { "StringValue": "foobar", "DataType": "String" } });
-    let sent = queue.call("SendMessage", json!({ "MessageBody": "message", "MessageAttributes": attributes })).await;
+    let sent =
+        queue.call("SendMessage", json!({ "MessageBody": "message", "MessageAttributes": attributes })).await;
     let all = json!({ "AttributeNames": ["All"], "MessageAttributeNames": ["All"] });
     let before = queue.receive(all.clone()).await.remove(0);
     assert_eq!(queue.receive(all.clone()).await, Vec::<Value>::new());
@@ -38,7 +37,8 @@ async fn messages_that_are_received_too_often_move_with_all_they_have() {
 
 #[tokio::test]
 async fn a_fifo_group_goes_on_behind_a_dead_letter() {
-    let (queue, letters) = pipe(".fifo", json!({ "FifoQueue": "true", "VisibilityTimeout": "0" }), json!(2)).await;
+    let (queue, letters) =
+        pipe(".fifo", json!({ "FifoQueue": "true", "VisibilityTimeout": "0" }), json!(2)).await;
     queue.send_to("1", "poison").await;
     queue.send_to("1", "good").await;
     for _ in 0..2 {
@@ -80,9 +80,15 @@ async fn dead_letter_queues_must_exist_fit_and_agree() {
     let arn = letters.arn().await;
     for (target, reason) in [
         (format!("{arn}-none"), "Dead letter target does not exist."),
-        (arn.replace("000000000000", "111111111111"), "Dead letter target owner should be same as the source."),
+        (
+            arn.replace("000000000000", "111111111111"),
+            "Dead letter target owner should be same as the source.",
+        ),
         (fifo.arn().await, "Dead-letter queue must be same type of queue as the source."),
-        (closed.arn().await, "Dead letter target does not allow this source queue by its redrive allow policy."),
+        (
+            closed.arn().await,
+            "Dead letter target does not allow this source queue by its redrive allow policy.",
+        ),
     ] {
         let policy = json!({ "deadLetterTargetArn": target, "maxReceiveCount": 3 }).to_string();
         let input = json!({ "Attributes": { "RedrivePolicy": policy } });
@@ -124,7 +130,8 @@ async fn collect(queue: &Queue, count: usize) -> Vec<String> {
 /// What is told of the latest task, once it is told so.
 async fn task(queue: &Queue, source: &str, status: &str) -> Value {
     loop {
-        let tasks = queue.cloud.call("sqs", "ListMessageMoveTasks", json!({ "SourceArn": source })).await.unwrap();
+        let tasks =
+            queue.cloud.call("sqs", "ListMessageMoveTasks", json!({ "SourceArn": source })).await.unwrap();
         if tasks["Results"][0]["Status"] == status {
             return tasks["Results"][0].clone();
         }
@@ -154,7 +161,8 @@ async fn a_move_task_with_a_rate_takes_its_time_and_can_be_cancelled() {
     fill(&queue, &letters, 5).await;
     let other = Queue::create(&queue.cloud, "other", json!({})).await;
     let (source, destination) = (letters.arn().await, other.arn().await);
-    let start = json!({ "SourceArn": source, "DestinationArn": destination, "MaxNumberOfMessagesPerSecond": 1 });
+    let start =
+        json!({ "SourceArn": source, "DestinationArn": destination, "MaxNumberOfMessagesPerSecond": 1 });
     let call = async |operation: &str, input: Value| queue.cloud.call("sqs", operation, input).await;
     let started = call("StartMessageMoveTask", start.clone()).await.unwrap();
     let again = call("StartMessageMoveTask", start).await.unwrap_err();
@@ -179,7 +187,8 @@ async fn a_move_task_fails_when_its_destination_goes_away() {
     fill(&queue, &letters, 3).await;
     let other = Queue::create(&queue.cloud, "other", json!({})).await;
     let (source, destination) = (letters.arn().await, other.arn().await);
-    let start = json!({ "SourceArn": source, "DestinationArn": destination, "MaxNumberOfMessagesPerSecond": 1 });
+    let start =
+        json!({ "SourceArn": source, "DestinationArn": destination, "MaxNumberOfMessagesPerSecond": 1 });
     queue.cloud.call("sqs", "StartMessageMoveTask", start).await.unwrap();
     collect(&other, 1).await;
     other.call("DeleteQueue", json!({})).await;
@@ -205,8 +214,11 @@ async fn move_tasks_need_a_dead_letter_queue_and_a_destination() {
         "The resource that you specified for the SourceArn parameter doesn't exist."
     );
     assert_eq!(
-        message("StartMessageMoveTask", json!({ "SourceArn": source, "DestinationArn": format!("{source}-none") }))
-            .await,
+        message(
+            "StartMessageMoveTask",
+            json!({ "SourceArn": source, "DestinationArn": format!("{source}-none") })
+        )
+        .await,
         "The resource that you specified for the DestinationArn parameter doesn't exist."
     );
     assert_eq!(

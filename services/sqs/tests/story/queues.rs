@@ -1,8 +1,6 @@
 //! Queues and their attributes.
 
-mod common;
-
-use common::{Queue, cloud, queue};
+use crate::queue::{Queue, cloud, queue};
 use serde_json::json;
 
 #[tokio::test]
@@ -89,7 +87,10 @@ async fn attributes_that_do_not_fit_are_refused_by_name() {
     );
     let (code, message) = refusal("jobs.fifo", "DelaySeconds", "1").await;
     assert_eq!(code, "InvalidParameterValue");
-    assert_eq!(message, "Can only include alphanumeric characters, hyphens, or underscores. 1 to 80 in length");
+    assert_eq!(
+        message,
+        "Can only include alphanumeric characters, hyphens, or underscores. 1 to 80 in length"
+    );
 }
 
 #[tokio::test]

@@ -1,10 +1,8 @@
 //! The life of messages in standard queues.
 
-mod common;
-
 use std::time::Duration;
 
-use common::queue;
+use crate::queue::queue;
 use serde_json::json;
 
 const NONE: &[&str] = &[];
@@ -55,7 +53,10 @@ async fn delayed_messages_are_counted_and_come_later() {
     queue.cloud.advance_seconds(11);
     assert_eq!(queue.bodies(json!({ "MaxNumberOfMessages": 10 })).await, ["later", "later too"]);
     let refused = queue.refusal("SendMessage", json!({ "MessageBody": "x", "DelaySeconds": 901 })).await;
-    assert_eq!(refused.1, "Value 901 for parameter DelaySeconds is invalid. Reason: DelaySeconds must be >= 0 and <= 900.");
+    assert_eq!(
+        refused.1,
+        "Value 901 for parameter DelaySeconds is invalid. Reason: DelaySeconds must be >= 0 and <= 900."
+    );
 }
 
 #[tokio::test]
@@ -64,7 +65,7 @@ async fn long_polling_ends_when_a_message_comes() {
     let url = queue.url.clone();
     let cloud = queue.cloud.clone();
     let waiting = tokio::spawn(async move {
-        common::Queue { cloud, url }.bodies(json!({ "WaitTimeSeconds": 20 })).await
+        crate::queue::Queue { cloud, url }.bodies(json!({ "WaitTimeSeconds": 20 })).await
     });
     tokio::task::yield_now().await;
     queue.send("at last").await;
@@ -76,7 +77,7 @@ async fn long_polling_ends_when_the_clock_reaches_a_delayed_message() {
     let queue = queue("jobs", json!({ "ReceiveMessageWaitTimeSeconds": "20" })).await;
     queue.call("SendMessage", json!({ "MessageBody": "delayed", "DelaySeconds": 15 })).await;
     let (url, cloud) = (queue.url.clone(), queue.cloud.clone());
-    let waiting = tokio::spawn(async move { common::Queue { cloud, url }.bodies(json!({})).await });
+    let waiting = tokio::spawn(async move { crate::queue::Queue { cloud, url }.bodies(json!({})).await });
     tokio::task::yield_now().await;
     queue.cloud.advance_seconds(16);
     assert_eq!(waiting.await.unwrap(), ["delayed"]);
@@ -86,8 +87,9 @@ async fn long_polling_ends_when_the_clock_reaches_a_delayed_message() {
 async fn long_polling_ends_with_nothing_when_its_time_is_over() {
     let queue = queue("jobs", json!({})).await;
     let (url, cloud) = (queue.url.clone(), queue.cloud.clone());
-    let waiting =
-        tokio::spawn(async move { common::Queue { cloud, url }.bodies(json!({ "WaitTimeSeconds": 20 })).await });
+    let waiting = tokio::spawn(async move {
+        crate::queue::Queue { cloud, url }.bodies(json!({ "WaitTimeSeconds": 20 })).await
+    });
     tokio::task::yield_now().await;
     queue.cloud.advance_seconds(21);
     assert_eq!(waiting.await.unwrap(), NONE);
@@ -96,7 +98,8 @@ async fn long_polling_ends_with_nothing_when_its_time_is_over() {
 #[tokio::test]
 async fn a_client_that_goes_away_takes_no_message_with_it() {
     let queue = queue("jobs", json!({})).await;
-    let gone = tokio::time::timeout(Duration::from_millis(5), queue.receive(json!({ "WaitTimeSeconds": 20 })));
+    let gone =
+        tokio::time::timeout(Duration::from_millis(5), queue.receive(json!({ "WaitTimeSeconds": 20 })));
     assert!(gone.await.is_err());
     queue.send("for the next").await;
     assert_eq!(queue.bodies(json!({})).await, ["for the next"]);
@@ -108,11 +111,14 @@ async fn several_waiting_clients_get_a_message_each() {
     let waiting: Vec<_> = (0..3)
         .map(|_| {
             let (url, cloud) = (queue.url.clone(), queue.cloud.clone());
-            tokio::spawn(async move { common::Queue { cloud, url }.bodies(json!({ "WaitTimeSeconds": 20 })).await })
+            tokio::spawn(async move {
+                crate::queue::Queue { cloud, url }.bodies(json!({ "WaitTimeSeconds": 20 })).await
+            })
         })
         .collect();
     tokio::task::yield_now().await;
-    let entries: Vec<_> = (0..3).map(|n| json!({ "Id": n.to_string(), "MessageBody": n.to_string() })).collect();
+    let entries: Vec<_> =
+        (0..3).map(|n| json!({ "Id": n.to_string(), "MessageBody": n.to_string() })).collect();
     queue.call("SendMessageBatch", json!({ "Entries": entries })).await;
     let mut bodies = Vec::new();
     for waiting in waiting {
@@ -129,9 +135,7 @@ async fn visibility_can_be_ended_extended_and_not_exceeded() {
     let first = queue.receive(json!({ "VisibilityTimeout": 0 })).await.remove(0);
     let second = queue.receive(json!({ "VisibilityTimeout": 300 })).await.remove(0);
     assert_ne!(first["ReceiptHandle"], second["ReceiptHandle"]);
-    let change = |handle: &serde_json::Value, timeout: i32| {
-        json!({ "ReceiptHandle": handle["ReceiptHandle"], "VisibilityTimeout": timeout })
-    };
+    let change = |handle: &serde_json::Value, timeout: i32| json!({ "ReceiptHandle": handle["ReceiptHandle"], "VisibilityTimeout": timeout });
     // An old handle of the message does as well.
     queue.call("ChangeMessageVisibility", change(&first, 0)).await;
     assert_eq!(queue.counts().await, [1, 0, 0]);
@@ -210,17 +214,25 @@ async fn attributes_are_told_as_far_as_they_are_asked_for() {
     let queue = queue("jobs", json!({ "VisibilityTimeout": "0" })).await;
     let attributes = json!({ "Foo": { "DataType": "String", "StringValue": "Bar" } });
     let trace = json!({ "AWSTraceHeader": { "DataType": "String", "StringValue": "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=1" } });
-    let input = json!({ "MessageBody": "msg", "MessageAttributes": attributes, "MessageSystemAttributes": trace });
+    let input =
+        json!({ "MessageBody": "msg", "MessageAttributes": attributes, "MessageSystemAttributes": trace });
     let sent = queue.call("SendMessage", input).await;
     assert_eq!(sent["MD5OfMessageAttributes"], "ae7155c6026991b6d54b11589678bf9c");
     assert_eq!(sent["MD5OfMessageSystemAttributes"], "5ae4d5d7636402d80f4eb6d213245a88");
     let names = |message: &serde_json::Value| -> Vec<String> {
         message["Attributes"].as_object().map(|map| map.keys().cloned().collect()).unwrap_or_default()
     };
-    let all = queue.receive(json!({ "AttributeNames": ["All"], "MessageAttributeNames": ["F.*"] })).await.remove(0);
+    let all =
+        queue.receive(json!({ "AttributeNames": ["All"], "MessageAttributeNames": ["F.*"] })).await.remove(0);
     assert_eq!(
         names(&all),
-        ["AWSTraceHeader", "ApproximateFirstReceiveTimestamp", "ApproximateReceiveCount", "SenderId", "SentTimestamp"]
+        [
+            "AWSTraceHeader",
+            "ApproximateFirstReceiveTimestamp",
+            "ApproximateReceiveCount",
+            "SenderId",
+            "SentTimestamp"
+        ]
     );
     assert_eq!(all["MessageAttributes"], attributes);
     assert_eq!(all["MD5OfMessageAttributes"], "ae7155c6026991b6d54b11589678bf9c");
@@ -252,7 +264,8 @@ async fn parameters_out_of_range_are_refused() {
     assert_eq!(queue.refusal("SendMessage", json!({})).await.1, expected);
     let refused = queue.refusal("SendMessage", json!({ "MessageBody": "a\u{8}" })).await;
     assert_eq!(refused.0, "InvalidMessageContents");
-    let refused = queue.refusal("SendMessage", json!({ "MessageBody": "x", "MessageDeduplicationId": "1" })).await;
+    let refused =
+        queue.refusal("SendMessage", json!({ "MessageBody": "x", "MessageDeduplicationId": "1" })).await;
     assert_eq!(refused.0, "InvalidParameterValue");
     // Standard queues take group ids, for fair queues.
     queue.call("SendMessage", json!({ "MessageBody": "x", "MessageGroupId": "tenant" })).await;
@@ -264,7 +277,8 @@ async fn parameters_out_of_range_are_refused() {
 async fn batches_fail_entry_by_entry_or_as_a_whole() {
     let queue = queue("jobs", json!({ "MaximumMessageSize": "1024" })).await;
     let entry = |id: &str, body: String| json!({ "Id": id, "MessageBody": body });
-    let entries = [entry("fits", "a".repeat(1024)), entry("not", "a".repeat(1025)), entry("bad", "\u{1}".to_owned())];
+    let entries =
+        [entry("fits", "a".repeat(1024)), entry("not", "a".repeat(1025)), entry("bad", "\u{1}".to_owned())];
     let output = queue.call("SendMessageBatch", json!({ "Entries": entries })).await;
     assert_eq!(output["Successful"].as_array().unwrap().len(), 1);
     assert_eq!(output["Failed"][0]["Code"], "InvalidParameterValue");

@@ -1,8 +1,6 @@
 //! Order, groups and deduplication in FIFO queues. The orders are the ones that AWS was seen to give.
 
-mod common;
-
-use common::fifo;
+use crate::queue::fifo;
 use serde_json::{Value, json};
 
 const NONE: &[&str] = &[];
@@ -106,8 +104,9 @@ async fn waiting_clients_are_woken_when_a_group_is_freed() {
     let first = queue.receive(json!({})).await.remove(0);
     queue.send_to("1", "second").await;
     let (url, cloud) = (queue.url.clone(), queue.cloud.clone());
-    let waiting =
-        tokio::spawn(async move { common::Queue { cloud, url }.bodies(json!({ "WaitTimeSeconds": 20 })).await });
+    let waiting = tokio::spawn(async move {
+        crate::queue::Queue { cloud, url }.bodies(json!({ "WaitTimeSeconds": 20 })).await
+    });
     tokio::task::yield_now().await;
     queue.delete(&first).await;
     assert_eq!(waiting.await.unwrap(), ["second"]);
@@ -122,7 +121,9 @@ async fn a_handle_lasts_as_long_as_its_receive() {
     let handle = message["ReceiptHandle"].as_str().unwrap();
     assert_eq!(
         queue.refusal("DeleteMessage", json!({ "ReceiptHandle": handle })).await.1,
-        format!("Value {handle} for parameter ReceiptHandle is invalid. Reason: The receipt handle has expired.")
+        format!(
+            "Value {handle} for parameter ReceiptHandle is invalid. Reason: The receipt handle has expired."
+        )
     );
     assert_eq!(queue.bodies(json!({})).await, ["foobar"]);
 }
@@ -133,7 +134,10 @@ async fn duplicates_are_accepted_and_dropped_for_five_minutes() {
     let send = json!({ "MessageBody": "same", "MessageGroupId": "1" });
     let first = queue.call("SendMessage", send.clone()).await;
     let second = queue.call("SendMessage", send.clone()).await;
-    assert_eq!((&first["MessageId"], &first["SequenceNumber"]), (&second["MessageId"], &second["SequenceNumber"]));
+    assert_eq!(
+        (&first["MessageId"], &first["SequenceNumber"]),
+        (&second["MessageId"], &second["SequenceNumber"])
+    );
     assert_eq!(first["SequenceNumber"].as_str().unwrap().len(), 20);
     let message = queue.receive(json!({ "AttributeNames": ["All"] })).await.remove(0);
     assert_eq!(message["Attributes"]["SequenceNumber"], first["SequenceNumber"]);
@@ -194,15 +198,15 @@ async fn group_and_deduplication_id_are_demanded() {
         queue.refusal("SendMessage", without_group).await,
         ("MissingParameter".to_owned(), message.to_owned())
     );
-    let missing_id =
-        "The queue should either have ContentBasedDeduplication enabled or MessageDeduplicationId provided explicitly";
+    let missing_id = "The queue should either have ContentBasedDeduplication enabled or MessageDeduplicationId provided explicitly";
     let without_id = json!({ "MessageBody": "x", "MessageGroupId": "1" });
     assert_eq!(
         queue.refusal("SendMessage", without_id).await,
         ("InvalidParameterValue".to_owned(), missing_id.to_owned())
     );
     let good = json!({ "Id": "1", "MessageBody": "x", "MessageGroupId": "1", "MessageDeduplicationId": "1" });
-    let batch = json!({ "Entries": [good, { "Id": "2", "MessageBody": "x", "MessageDeduplicationId": "2" }] });
+    let batch =
+        json!({ "Entries": [good, { "Id": "2", "MessageBody": "x", "MessageDeduplicationId": "2" }] });
     assert_eq!(
         queue.refusal("SendMessageBatch", batch).await,
         ("InvalidParameterValue".to_owned(), message.to_owned())

@@ -1,0 +1,9 @@
+//! SQS as its users see it, in an in-process cloud.
+
+mod dead_letters;
+mod fifo_queues;
+mod queue;
+mod queues;
+mod speed;
+mod standard_queues;
+mod wire;
