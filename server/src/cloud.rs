@@ -23,8 +23,6 @@ pub(crate) trait Pipeline: Send + Sync + 'static {
 pub(crate) enum CorsOwner {
     /// The server.
     Server,
-    /// The bucket.
-    S3,
     /// The API.
     ApiGateway,
 }

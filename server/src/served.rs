@@ -67,7 +67,6 @@ impl Pipeline for Served {
 
     fn cors_owner(&self, head: &Parts) -> CorsOwner {
         match self.0.service_of(head) {
-            Some("s3") => CorsOwner::S3,
             Some("execute-api" | "apigateway" | "apigatewayv2") => CorsOwner::ApiGateway,
             _ => CorsOwner::Server,
         }
@@ -100,10 +99,7 @@ impl Admin for Served {
     fn clock(&self) -> Clock {
         let clock = self.0.clock();
         let now = OffsetDateTime::from_unix_timestamp_nanos(i128::from(clock.now_millis()) * 1_000_000);
-        Clock {
-            now: now.unwrap_or(OffsetDateTime::UNIX_EPOCH),
-            offset_seconds: clock.offset_millis() / 1000,
-        }
+        Clock { now: now.unwrap_or(OffsetDateTime::UNIX_EPOCH), offset_seconds: clock.offset_millis() / 1000 }
     }
 
     fn set_clock(&self, change: ClockChange) -> Result<Clock, String> {

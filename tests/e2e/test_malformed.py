@@ -82,8 +82,10 @@ def test_xml_that_is_none(cloud, bucket, xml):
 def test_forms_with_mistakes(cloud, form, code):
     headers = {**signed("sqs"), "content-type": "application/x-www-form-urlencoded"}
     answer = cloud.post("/", form, headers=headers)
-    assert answer.status in (400, 404), answer
-    assert "<ErrorResponse" in answer.text and (code is None or f"<Code>{code}</Code>" in answer.text), answer
+    if code is None:
+        assert answer.status in (200, 400, 404), answer
+    else:
+        assert answer.status == 400 and "<ErrorResponse" in answer.text and f"<Code>{code}</Code>" in answer.text, answer
 
 
 def test_a_form_creates_sends_and_receives(cloud, name):
@@ -121,11 +123,16 @@ def test_messages_and_documents_that_are_too_large(cloud, sqs, queue, bucket):
         sqs.send_message(QueueUrl=queue, MessageBody="x" * (1 << 20) + "x")
     assert caught.value.response["Error"]["Code"] == "InvalidParameterValue"
     assert "Message must be shorter than 1048576 bytes" in caught.value.response["Error"]["Message"]
-    huge = b"<Tagging><TagSet>" + b" " * (70 << 20)
-    answer = http.request("PUT", f"{cloud.url}/{bucket}?tagging", huge)
-    assert answer.status in (400, 413), answer
-    answer = cloud.post("/", b" " * (70 << 20) + b"{}", headers={**JSON, "x-amz-target": "AmazonSQS.ListQueues"})
-    assert answer.status in (400, 413), answer
+    for method, path, headers in (
+        ("PUT", f"/{bucket}?tagging", {}),
+        ("POST", "/", {**JSON, "x-amz-target": "AmazonSQS.ListQueues"}),
+        ("POST", "/", {**signed("sqs"), "content-type": "application/x-www-form-urlencoded"}),
+    ):
+        lines = [f"{method} {path} HTTP/1.1", "host: x", f"content-length: {1 << 40}", "expect: 100-continue"]
+        lines += [f"{name}: {value}" for name, value in headers.items()]
+        answer = http.send_until_refused(cloud.port, "\r\n".join(lines).encode() + b"\r\n\r\n", limit=200 << 20)
+        assert answer.split(b" ")[1] in (b"400", b"413"), answer
+        assert cloud.memory() < 400 << 20
 
 
 def test_signatures_that_are_none(cloud):

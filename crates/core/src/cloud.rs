@@ -13,6 +13,7 @@ use tokio::sync::Notify;
 
 use crate::clock::Clock;
 use crate::config::CloudConfig;
+use crate::effects::Claims;
 use crate::front_door::FrontDoor;
 use crate::identify::{Found, indexed};
 use crate::record::Recorder;
@@ -36,6 +37,7 @@ struct Inner {
     signing_keys: SigningKeyCache,
     recorder: Recorder,
     effects: Arc<Notify>,
+    claims: Claims,
     used: Mutex<HashSet<&'static str>>,
     unserved: AtomicU64,
     background: Mutex<Option<tokio::task::JoinHandle<()>>>,
@@ -69,6 +71,7 @@ impl Cloud {
             signals: Signals::default(),
             signing_keys: SigningKeyCache::default(),
             effects: Arc::new(Notify::new()),
+            claims: Claims::default(),
             used: Mutex::default(),
             unserved: AtomicU64::new(0),
             background: Mutex::new(None),
@@ -144,6 +147,10 @@ impl Cloud {
 
     pub(crate) fn effects(&self) -> &Arc<Notify> {
         &self.0.effects
+    }
+
+    pub(crate) fn claims(&self) -> &Claims {
+        &self.0.claims
     }
 
     pub(crate) fn front_door(&self, head: &Parts) -> Option<Arc<dyn FrontDoor>> {

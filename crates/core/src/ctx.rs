@@ -27,6 +27,19 @@ pub(crate) struct CallState {
     pub(crate) response: Mutex<ResponseExtras>,
     /// Effects that this call has committed and that are delivered before its response is sent.
     pub(crate) emitted: Mutex<Vec<EffectKey>>,
+    /// Effects that the background leaves to this call: emitted, or about to be.
+    claims: Mutex<Vec<EffectKey>>,
+}
+
+/// A call that ends early (its client went away) leaves what it emitted to the background.
+impl Drop for CallState {
+    fn drop(&mut self) {
+        let claims = self.claims.get_mut();
+        if !claims.is_empty() {
+            self.cloud.claims().release(claims);
+            self.cloud.effects().notify_one();
+        }
+    }
 }
 
 /// What the request said about itself.
@@ -56,8 +69,23 @@ pub(crate) struct ResponseExtras {
 }
 
 impl Ctx {
-    pub(crate) fn new(state: CallState) -> Self {
-        Self(Arc::new(state))
+    pub(crate) fn new(cloud: Cloud, caller: Caller, region: String, request: RequestFacts) -> Self {
+        Self(Arc::new(CallState {
+            db: cloud.db().scoped(&caller.account, &region),
+            cloud,
+            caller,
+            region,
+            request,
+            response: Mutex::default(),
+            emitted: Mutex::default(),
+            claims: Mutex::default(),
+        }))
+    }
+
+    /// Keeps the background from delivering an effect for as long as this call lives.
+    pub(crate) fn claim(&self, key: EffectKey) {
+        self.0.cloud.claims().add(key);
+        self.0.claims.lock().push(key);
     }
 
     pub(crate) fn state(&self) -> &CallState {

@@ -6,10 +6,12 @@
 //! or a failure leaves over, and what is due later, is delivered in the background. Delivery is at
 //! least once, like the events of AWS.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use cloudtwin_smithy::Document;
 use cloudtwin_store::{StoreError, Table, Tx};
+use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 
 use crate::Ctx;
@@ -117,8 +119,12 @@ pub trait EmitEffects {
 
 impl EmitEffects for Tx<'_> {
     fn emit(&mut self, effect: &Effect) -> Result<(), StoreError> {
-        self.put(&EFFECTS, effect.key, &effect.row)?;
         let (ctx, key, at_once) = (effect.ctx.clone(), effect.key, effect.at_once);
+        if at_once {
+            // Before the row can be seen: from here on the background leaves it to this call.
+            ctx.claim(key);
+        }
+        self.put(&EFFECTS, key, &effect.row)?;
         self.after_commit(Box::new(move || {
             if at_once {
                 ctx.state().emitted.lock().push(key);
@@ -183,20 +189,23 @@ impl crate::Cloud {
         }
     }
 
-    /// Delivers effects that are due, for as long as the cloud lives.
+    /// Delivers effects that are due, for as long as the cloud lives. What a call that is under way
+    /// has claimed is left to it.
     pub(crate) async fn deliver_in_background(self) {
         let wake = Arc::clone(self.effects());
         loop {
-            let now = self.clock().now_millis();
-            let next = self
-                .db()
-                .scoped("", "")
-                .read::<_, StoreError, _>(|tx| tx.scan(&EFFECTS)?.keys().next().transpose());
+            let next = self.db().scoped("", "").read::<_, StoreError, _>(|tx| {
+                let unclaimed = |key: &Result<EffectKey, _>| match key {
+                    Ok(key) => !self.claims().contains(key),
+                    Err(_) => true,
+                };
+                tx.scan(&EFFECTS)?.keys().find(unclaimed).transpose()
+            });
             match next {
-                Ok(Some(key)) if key.0 <= now.saturating_sub(IN_HANDLER_MILLIS) => self.deliver(key).await,
+                Ok(Some(key)) if key.0 <= self.clock().now_millis() => self.deliver(key).await,
                 Ok(Some(key)) => {
                     tokio::select! {
-                        () = self.clock().sleep_until(key.0.saturating_add(IN_HANDLER_MILLIS)) => {}
+                        () = self.clock().sleep_until(key.0) => {}
                         () = wake.notified() => {}
                     }
                 }
@@ -210,6 +219,24 @@ impl crate::Cloud {
     }
 }
 
-/// What is due at once is delivered by the call that emitted it. The background leaves it alone
-/// for so long, and takes over when the call did not come to it.
-const IN_HANDLER_MILLIS: i64 = 50;
+/// The effects that calls under way deliver themselves.
+#[derive(Debug, Default)]
+pub(crate) struct Claims(Mutex<HashSet<EffectKey>>);
+
+impl Claims {
+    pub(crate) fn add(&self, key: EffectKey) {
+        self.0.lock().insert(key);
+    }
+
+    fn contains(&self, key: &EffectKey) -> bool {
+        self.0.lock().contains(key)
+    }
+
+    /// Gives claims up.
+    pub(crate) fn release(&self, keys: &[EffectKey]) {
+        let mut claims = self.0.lock();
+        for key in keys {
+            claims.remove(key);
+        }
+    }
+}

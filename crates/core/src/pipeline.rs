@@ -12,7 +12,6 @@ use cloudtwin_smithy::shape::AnyShape;
 use cloudtwin_smithy::{AwsError, ByteStream, DecodeReport, Document, StreamError, validate};
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response};
-use parking_lot::Mutex;
 
 use crate::authenticate::{Authenticated, authenticate, family};
 use crate::body::{self, CollectError};
@@ -20,7 +19,7 @@ use crate::call::{Internal, output_document};
 use crate::caller::{Caller, Principal};
 use crate::cloud::{Cloud, uuid};
 use crate::config::ConnectionInfo;
-use crate::ctx::{CallState, Ctx, RequestFacts};
+use crate::ctx::{Ctx, RequestFacts};
 use crate::effects::EffectRow;
 use crate::identify::{self, Found, Identified};
 use crate::record::{RequestRecord, redacted};
@@ -230,16 +229,7 @@ impl Cloud {
     }
 
     fn ctx(&self, caller: Caller, region: String, request: RequestFacts) -> Ctx {
-        let db = self.db().scoped(&caller.account, &region);
-        Ctx::new(CallState {
-            cloud: self.clone(),
-            db,
-            caller,
-            region,
-            request,
-            response: Mutex::default(),
-            emitted: Mutex::default(),
-        })
+        Ctx::new(self.clone(), caller, region, request)
     }
 
     /// Runs the handler, and then what it emitted.

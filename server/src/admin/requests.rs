@@ -37,7 +37,9 @@ fn filter(head: &Parts) -> Result<RequestFilter, String> {
                 _ => return Err(format!("`limit` must be a number from 1 to {HIGHEST_LIMIT}")),
             },
             other => {
-                return Err(format!("unknown parameter `{other}`: use service, operation, status, request_id, limit"));
+                return Err(format!(
+                    "unknown parameter `{other}`: use service, operation, status, request_id, limit"
+                ));
             }
         }
     }

@@ -2,7 +2,7 @@
 //!
 //! Any page that a developer visits can send requests to localhost. So a request that names a
 //! foreign origin is refused before anything runs, and the origins allowed are LocalStack's.
-//! S3 and API Gateway have CORS rules of their own, which then decide instead.
+//! API Gateway has CORS rules of its own, which then decide instead.
 
 use cloudtwin_smithy::ByteStream;
 use http::header::{
@@ -186,7 +186,6 @@ impl Cors {
     fn rules(&self, owner: CorsOwner) -> bool {
         match owner {
             CorsOwner::Server => true,
-            CorsOwner::S3 => self.config.s3_like_the_rest,
             CorsOwner::ApiGateway => self.config.apigateway_like_the_rest,
         }
     }
@@ -313,13 +312,11 @@ mod tests {
     }
 
     #[test]
-    fn s3_and_apis_decide_for_themselves() {
+    fn apis_decide_for_themselves() {
         let foreign = [("origin", "https://evil.example")];
-        for owner in [CorsOwner::S3, CorsOwner::ApiGateway] {
-            let (status, headers) = check(CorsConfig::default(), "OPTIONS", &foreign, owner);
-            assert_eq!((status, headers.len()), (200, 0));
-        }
-        let strict = CorsConfig { s3_like_the_rest: true, ..CorsConfig::default() };
-        assert_eq!(check(strict, "GET", &foreign, CorsOwner::S3).0, 403);
+        let (status, headers) = check(CorsConfig::default(), "OPTIONS", &foreign, CorsOwner::ApiGateway);
+        assert_eq!((status, headers.len()), (200, 0));
+        let strict = CorsConfig { apigateway_like_the_rest: true, ..CorsConfig::default() };
+        assert_eq!(check(strict, "GET", &foreign, CorsOwner::ApiGateway).0, 403);
     }
 }

@@ -71,7 +71,6 @@ pub(super) const USED: &[Setting] = &[
     // Browsers.
     used("DISABLE_CORS_HEADERS", Flag, "0", "Send no CORS headers"),
     used("DISABLE_CORS_CHECKS", Flag, "0", "Accept requests from every web origin"),
-    used("DISABLE_CUSTOM_CORS_S3", Flag, "0", "Apply the server's CORS rules to S3 instead of each bucket's"),
     used(
         "DISABLE_CUSTOM_CORS_APIGATEWAY",
         Flag,

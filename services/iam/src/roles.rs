@@ -110,8 +110,10 @@ pub(crate) async fn list_roles(ctx: Ctx, input: ListRolesInput) -> Result<ListRo
 pub(crate) async fn update_role(ctx: Ctx, input: UpdateRoleInput) -> Result<UpdateRoleOutput, AwsError> {
     update(&ctx, &input.role_name, |role: &mut Role, _| {
         role.modifiable()?;
-        // Both are replaced, also by nothing.
-        role.description.clone_from(&input.description);
+        if input.description.is_some() {
+            role.description.clone_from(&input.description);
+        }
+        // Unlike the description, a duration that is left out goes back to the default.
         role.max_session_duration = input.max_session_duration.unwrap_or(DEFAULT_MAX_SESSION_DURATION);
         Ok(())
     })

@@ -126,6 +126,11 @@ async fn a_role_shows_what_it_was_made_with() {
     let found = iam(&cloud, "GetRole", json!({"RoleName": "app"})).await["Role"].clone();
     assert_eq!((&found["MaxSessionDuration"], &found["Description"]), (&json!(7200), &json!("d")));
 
+    // A description that is left out stays.
+    iam(&cloud, "UpdateRole", json!({"RoleName": "app"})).await;
+    let found = iam(&cloud, "GetRole", json!({"RoleName": "app"})).await["Role"].clone();
+    assert_eq!((&found["MaxSessionDuration"], &found["Description"]), (&json!(3600), &json!("d")));
+
     let broken = json!({"RoleName": "bad", "AssumeRolePolicyDocument": "{\"Version\":\"2012-10-17\","});
     let error = refused(&cloud, "CreateRole", broken).await;
     assert_eq!(

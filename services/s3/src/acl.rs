@@ -99,7 +99,9 @@ impl Requested<'_> {
             return Err(invalid_request("Specifying both Canned ACLs and Header Grants is not allowed"));
         }
         let grants = match self.canned {
-            Some(canned) if !CANNED.contains(&canned) => return Err(invalid_argument("", "x-amz-acl", canned)),
+            Some(canned) if !CANNED.contains(&canned) => {
+                return Err(invalid_argument("", "x-amz-acl", canned));
+            }
             Some("private") => return Ok(None),
             Some(canned) => canned_grants(canned, account, bucket_owner),
             None if self.grants.is_empty() => return Ok(None),
@@ -182,7 +184,11 @@ fn header_grantee(header: &str, text: &str) -> Result<Grantee, AwsError> {
     match kind.trim() {
         "id" => {
             check_id(value)?;
-            Ok(Grantee { r#type: "CanonicalUser".to_owned(), id: Some(value.to_owned()), ..Grantee::default() })
+            Ok(Grantee {
+                r#type: "CanonicalUser".to_owned(),
+                id: Some(value.to_owned()),
+                ..Grantee::default()
+            })
         }
         "uri" => {
             check_uri(value)?;
@@ -278,14 +284,18 @@ fn stored(ctx: &Ctx, acl: Option<&Document>, account: &str) -> Result<AccessCont
 }
 
 /// `PutBucketAcl`
-pub(crate) async fn put_bucket_acl(ctx: Ctx, input: PutBucketAclInput) -> Result<PutBucketAclOutput, AwsError> {
+pub(crate) async fn put_bucket_acl(
+    ctx: Ctx,
+    input: PutBucketAclInput,
+) -> Result<PutBucketAclOutput, AwsError> {
     let owner = input.expected_bucket_owner.as_deref();
     let requested = requested!(input, write);
     ctx.db()
         .write(|tx| {
             let mut bucket = versions::bucket(tx, &input.bucket, owner)?;
             let account = bucket.account.clone();
-            bucket.acl = replacement(&ctx, &requested, input.access_control_policy.as_ref(), &account, &bucket)?;
+            bucket.acl =
+                replacement(&ctx, &requested, input.access_control_policy.as_ref(), &account, &bucket)?;
             tx.put(&BUCKETS, bucket.name.as_str(), &bucket)?;
             Ok(PutBucketAclOutput::default())
         })
@@ -293,7 +303,10 @@ pub(crate) async fn put_bucket_acl(ctx: Ctx, input: PutBucketAclInput) -> Result
 }
 
 /// `GetBucketAcl`
-pub(crate) async fn get_bucket_acl(ctx: Ctx, input: GetBucketAclInput) -> Result<GetBucketAclOutput, AwsError> {
+pub(crate) async fn get_bucket_acl(
+    ctx: Ctx,
+    input: GetBucketAclInput,
+) -> Result<GetBucketAclOutput, AwsError> {
     let owner = input.expected_bucket_owner.as_deref();
     let bucket = ctx.db().read(|tx| versions::bucket(tx, &input.bucket, owner))?;
     let AccessControlPolicy { grants, owner } = stored(&ctx, bucket.acl.as_ref(), &bucket.account)?;
@@ -301,7 +314,10 @@ pub(crate) async fn get_bucket_acl(ctx: Ctx, input: GetBucketAclInput) -> Result
 }
 
 /// `PutObjectAcl`
-pub(crate) async fn put_object_acl(ctx: Ctx, input: PutObjectAclInput) -> Result<PutObjectAclOutput, AwsError> {
+pub(crate) async fn put_object_acl(
+    ctx: Ctx,
+    input: PutObjectAclInput,
+) -> Result<PutObjectAclOutput, AwsError> {
     let owner = input.expected_bucket_owner.as_deref();
     let requested = requested!(input, write);
     let notifier = Notifier::prepare(&ctx, &input.bucket, &input.key)?;
@@ -311,7 +327,8 @@ pub(crate) async fn put_object_acl(ctx: Ctx, input: PutObjectAclInput) -> Result
             let (place, mut object) =
                 versions::read(tx, &bucket, &input.key, input.version_id.as_deref(), "PUT")?;
             let account = bucket.account.clone();
-            object.acl = replacement(&ctx, &requested, input.access_control_policy.as_ref(), &account, &bucket)?;
+            object.acl =
+                replacement(&ctx, &requested, input.access_control_policy.as_ref(), &account, &bucket)?;
             versions::update(tx, &bucket.name, &input.key, place, &object)?;
             notifier.emit(tx, Event::AclPut, &object)?;
             Ok(PutObjectAclOutput::default())
@@ -320,7 +337,10 @@ pub(crate) async fn put_object_acl(ctx: Ctx, input: PutObjectAclInput) -> Result
 }
 
 /// `GetObjectAcl`
-pub(crate) async fn get_object_acl(ctx: Ctx, input: GetObjectAclInput) -> Result<GetObjectAclOutput, AwsError> {
+pub(crate) async fn get_object_acl(
+    ctx: Ctx,
+    input: GetObjectAclInput,
+) -> Result<GetObjectAclOutput, AwsError> {
     let (bucket, object) = ctx.db().read::<_, AwsError, _>(|tx| {
         let bucket = versions::bucket(tx, &input.bucket, input.expected_bucket_owner.as_deref())?;
         let (_, object) = versions::read(tx, &bucket, &input.key, input.version_id.as_deref(), "GET")?;

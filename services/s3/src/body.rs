@@ -289,7 +289,6 @@ impl Body for Stream {
     }
 }
 
-
 /// What was computed of stored bytes.
 pub(crate) struct Hashed {
     pub(crate) md5: [u8; 16],

@@ -23,12 +23,44 @@ const MAX_LISTED: i32 = 10_000;
 
 /// Regions that buckets can be in.
 const REGIONS: &[&str] = &[
-    "af-south-1", "ap-east-1", "ap-east-2", "ap-northeast-1", "ap-northeast-2", "ap-northeast-3",
-    "ap-south-1", "ap-south-2", "ap-southeast-1", "ap-southeast-2", "ap-southeast-3", "ap-southeast-4",
-    "ap-southeast-5", "ap-southeast-6", "ap-southeast-7", "ca-central-1", "ca-west-1", "cn-north-1",
-    "cn-northwest-1", "eu-central-1", "eu-central-2", "eu-north-1", "eu-south-1", "eu-south-2", "eu-west-1",
-    "eu-west-2", "eu-west-3", "il-central-1", "me-central-1", "me-south-1", "mx-central-1", "sa-east-1",
-    "us-east-1", "us-east-2", "us-gov-east-1", "us-gov-west-1", "us-west-1", "us-west-2",
+    "af-south-1",
+    "ap-east-1",
+    "ap-east-2",
+    "ap-northeast-1",
+    "ap-northeast-2",
+    "ap-northeast-3",
+    "ap-south-1",
+    "ap-south-2",
+    "ap-southeast-1",
+    "ap-southeast-2",
+    "ap-southeast-3",
+    "ap-southeast-4",
+    "ap-southeast-5",
+    "ap-southeast-6",
+    "ap-southeast-7",
+    "ca-central-1",
+    "ca-west-1",
+    "cn-north-1",
+    "cn-northwest-1",
+    "eu-central-1",
+    "eu-central-2",
+    "eu-north-1",
+    "eu-south-1",
+    "eu-south-2",
+    "eu-west-1",
+    "eu-west-2",
+    "eu-west-3",
+    "il-central-1",
+    "me-central-1",
+    "me-south-1",
+    "mx-central-1",
+    "sa-east-1",
+    "us-east-1",
+    "us-east-2",
+    "us-gov-east-1",
+    "us-gov-west-1",
+    "us-west-1",
+    "us-west-2",
 ];
 
 /// Checks a name by the rules for general purpose buckets.
@@ -47,7 +79,9 @@ fn is_valid_name(name: &str) -> bool {
         && !name.ends_with('-')
         && !labels_are_numbers()
         && !["xn--", "sthree-", "amzn-s3-demo-"].iter().any(|prefix| name.starts_with(prefix))
-        && !["-s3alias", "--ol-s3", ".mrap", "--x-s3", "--table-s3"].iter().any(|suffix| name.ends_with(suffix))
+        && !["-s3alias", "--ol-s3", ".mrap", "--x-s3", "--table-s3"]
+            .iter()
+            .any(|suffix| name.ends_with(suffix))
 }
 
 /// The region of a new bucket. A request outside of us-east-1 that names no location, which AWS
@@ -75,7 +109,10 @@ fn region_of(request_region: &str, constraint: Option<&str>) -> Result<String, A
 }
 
 /// `CreateBucket`
-pub(crate) async fn create_bucket(ctx: Ctx, input: CreateBucketInput) -> Result<CreateBucketOutput, AwsError> {
+pub(crate) async fn create_bucket(
+    ctx: Ctx,
+    input: CreateBucketInput,
+) -> Result<CreateBucketOutput, AwsError> {
     if !is_valid_name(&input.bucket) {
         return Err(errors::INVALID_BUCKET_NAME
             .with("The specified bucket is not valid.")
@@ -147,11 +184,8 @@ pub(crate) async fn create_bucket(ctx: Ctx, input: CreateBucketInput) -> Result<
             Ok(())
         })
         .await?;
-    let location = if region == US_EAST_1 {
-        format!("/{}", input.bucket)
-    } else {
-        object_url(&ctx, &input.bucket, "")
-    };
+    let location =
+        if region == US_EAST_1 { format!("/{}", input.bucket) } else { object_url(&ctx, &input.bucket, "") };
     Ok(CreateBucketOutput { location: Some(location), bucket_arn: Some(bucket.arn()) })
 }
 
@@ -167,7 +201,10 @@ pub(crate) fn object_url(ctx: &Ctx, bucket: &str, key: &str) -> String {
 }
 
 /// `DeleteBucket`
-pub(crate) async fn delete_bucket(ctx: Ctx, input: DeleteBucketInput) -> Result<DeleteBucketOutput, AwsError> {
+pub(crate) async fn delete_bucket(
+    ctx: Ctx,
+    input: DeleteBucketInput,
+) -> Result<DeleteBucketOutput, AwsError> {
     ctx.db()
         .write(|tx| {
             let bucket = versions::bucket(tx, &input.bucket, input.expected_bucket_owner.as_deref())?;
@@ -290,7 +327,9 @@ mod tests {
         for good in ["abc", "my.bucket-1", "1234", "a.b.c", "xn-a"] {
             assert!(is_valid_name(good), "{good}");
         }
-        for bad in ["ab", "Abc", "a_b", "-ab", "ab-", "a..b", ".ab", "192.168.5.4", "xn--a", "a-s3alias", "x y"] {
+        for bad in
+            ["ab", "Abc", "a_b", "-ab", "ab-", "a..b", ".ab", "192.168.5.4", "xn--a", "a-s3alias", "x y"]
+        {
             assert!(!is_valid_name(bad), "{bad}");
         }
         assert!(is_valid_name(&"a".repeat(63)) && !is_valid_name(&"a".repeat(64)));

@@ -121,9 +121,8 @@ impl Plan {
             return Ok(Self { algorithm, expected: Some(expected), named: true });
         }
         let Some(name) = named else { return Ok(Self { algorithm: fallback, expected: None, named: false }) };
-        let algorithm = ChecksumAlgorithm::parse(name).ok_or_else(|| {
-            invalid_request("Value for x-amz-sdk-checksum-algorithm header is invalid.")
-        })?;
+        let algorithm = ChecksumAlgorithm::parse(name)
+            .ok_or_else(|| invalid_request("Value for x-amz-sdk-checksum-algorithm header is invalid."))?;
         Ok(Self { algorithm, expected: None, named: true })
     }
 

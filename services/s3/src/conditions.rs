@@ -26,7 +26,10 @@ pub(crate) struct Validators<'a> {
 
 /// Whether one of the entity tags in a header is `etag`.
 pub(crate) fn matches(header: &str, etag: &str) -> bool {
-    header.split(',').map(|tag| tag.trim().trim_start_matches("W/").trim_matches('"')).any(|tag| tag == "*" || tag == etag)
+    header
+        .split(',')
+        .map(|tag| tag.trim().trim_start_matches("W/").trim_matches('"'))
+        .any(|tag| tag == "*" || tag == etag)
 }
 
 impl ReadConditions<'_> {
@@ -49,7 +52,10 @@ impl ReadConditions<'_> {
             Some(_) => {}
             None => {
                 // A date in the future is no condition.
-                if self.if_modified_since.is_some_and(|since| seconds <= since.seconds && since.seconds <= now.seconds) {
+                if self
+                    .if_modified_since
+                    .is_some_and(|since| seconds <= since.seconds && since.seconds <= now.seconds)
+                {
                     return Some(("If-Modified-Since", true));
                 }
             }
@@ -111,10 +117,8 @@ impl WriteConditions<'_> {
     /// `NotImplemented`.
     pub(crate) fn validate(&self) -> Result<(), AwsError> {
         match (self.if_match, self.if_none_match) {
-            (Some(_), Some(_)) => Err(crate::errors::not_implemented("If-Match,If-None-Match").field(
-                "additionalMessage",
-                "Multiple conditional request headers present in the request",
-            )),
+            (Some(_), Some(_)) => Err(crate::errors::not_implemented("If-Match,If-None-Match")
+                .field("additionalMessage", "Multiple conditional request headers present in the request")),
             (None, Some(tag)) if tag != "*" => Err(unaccepted_condition("If-None-Match")),
             (Some("*"), None) => Err(unaccepted_condition("If-Match")),
             _ => Ok(()),

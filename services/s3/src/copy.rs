@@ -155,10 +155,8 @@ pub(crate) async fn copy_object(ctx: Ctx, mut input: CopyObjectInput) -> Result<
         ctx.db().read::<_, AwsError, _>(|tx| source.find(tx, source_owner.as_deref()))?;
     check_source(&ctx, &original, &source_key!(input), &source_conditions!(input))?;
     let conditions_of = (input.if_match.clone(), input.if_none_match.clone());
-    let conditions = WriteConditions {
-        if_match: conditions_of.0.as_deref(),
-        if_none_match: conditions_of.1.as_deref(),
-    };
+    let conditions =
+        WriteConditions { if_match: conditions_of.0.as_deref(), if_none_match: conditions_of.1.as_deref() };
     conditions.validate()?;
     let replaces_metadata = replaces(input.metadata_directive.as_deref(), "x-amz-metadata-directive")?;
     let replaces_tags = replaces(input.tagging_directive.as_deref(), "x-amz-tagging-directive")?;
@@ -206,8 +204,7 @@ pub(crate) async fn copy_object(ctx: Ctx, mut input: CopyObjectInput) -> Result<
         original.tags.clone()
     };
     rehash(&ctx, &mut object, &original, input.checksum_algorithm.as_deref()).await?;
-    let write =
-        Write { key: &input.key, owner: owner.as_deref(), conditions, event: Event::Copy, made };
+    let write = Write { key: &input.key, owner: owner.as_deref(), conditions, event: Event::Copy, made };
     let notifier = Notifier::of(&ctx, &bucket, &input.key)?;
     let (bucket, object) = ctx
         .db()
@@ -274,7 +271,9 @@ mod tests {
         let source = |header| Source::parse(header).unwrap();
         let expected =
             Source { bucket: "b".to_owned(), key: "a key/ü".to_owned(), version_id: Some("v".to_owned()) };
-        for header in ["b/a key/%C3%BC?versionId=v", "/b/a+key/%C3%BC?versionId=v", "b%2Fa%20key%2F%C3%BC?versionId=v"] {
+        for header in
+            ["b/a key/%C3%BC?versionId=v", "/b/a+key/%C3%BC?versionId=v", "b%2Fa%20key%2F%C3%BC?versionId=v"]
+        {
             assert_eq!(source(header), expected, "{header}");
         }
         assert_eq!(source("b/k").version_id, None);

@@ -186,7 +186,8 @@ impl Requested<'_> {
             if is_kms(&encryption.algorithm) {
                 encryption.bucket_key = self.bucket_key.or(encryption.bucket_key);
                 let key = encryption.kms_key_id.take();
-                encryption.kms_key_id = Some(key.map_or_else(|| managed_key(bucket), |key| key_arn(&key, bucket)));
+                encryption.kms_key_id =
+                    Some(key.map_or_else(|| managed_key(bucket), |key| key_arn(&key, bucket)));
             }
             return Ok((encryption, None));
         };
@@ -204,7 +205,11 @@ impl Requested<'_> {
             return Ok((encryption, None));
         }
         if algorithm != "AES256" {
-            return Err(invalid_argument("The encryption method specified is not supported", HEADER, algorithm));
+            return Err(invalid_argument(
+                "The encryption method specified is not supported",
+                HEADER,
+                algorithm,
+            ));
         }
         if let Some(key) = self.kms_key_id {
             return Err(invalid_argument(
@@ -248,7 +253,10 @@ mod tests {
         let code = |headers: CustomerHeaders<'_>| headers.check().unwrap_err().code().to_owned();
         assert_eq!(code(CustomerHeaders { key: None, ..good }), "InvalidArgument");
         assert_eq!(code(CustomerHeaders { algorithm: None, ..good }), "InvalidArgument");
-        assert_eq!(code(CustomerHeaders { algorithm: Some("KMS"), ..good }), "InvalidEncryptionAlgorithmError");
+        assert_eq!(
+            code(CustomerHeaders { algorithm: Some("KMS"), ..good }),
+            "InvalidEncryptionAlgorithmError"
+        );
         assert_eq!(code(CustomerHeaders { key_md5: Some("x"), ..good }), "InvalidArgument");
         let object = StoredObject { customer_key: Some(digest), ..StoredObject::default() };
         assert!(good.unlock(&object).is_ok());

@@ -25,6 +25,7 @@ mod notification;
 mod object_lock;
 mod objects;
 mod policy;
+mod post_object;
 mod ranges;
 mod restore;
 mod state;
@@ -52,6 +53,7 @@ pub fn service() -> Service {
         .op(ListBuckets, buckets::list_buckets)
         .op(GetBucketLocation, buckets::get_bucket_location)
         .op(PutObject, objects::put::put_object)
+        .op(PostObject, post_object::post_object)
         .op(GetObject, objects::get::get_object)
         .op(HeadObject, objects::head::head_object)
         .op(DeleteObject, objects::delete::delete_object)

@@ -39,7 +39,9 @@ pub(crate) async fn put(
         .write(|tx| {
             let mut bucket = versions::bucket(tx, &input.bucket, input.expected_bucket_owner.as_deref())?;
             if !matches!(minimum, USUAL_MINIMUM_SIZE | "varies_by_storage_class") {
-                return Err(invalid_request(format!("Invalid TransitionDefaultMinimumObjectSize found: {minimum}")));
+                return Err(invalid_request(format!(
+                    "Invalid TransitionDefaultMinimumObjectSize found: {minimum}"
+                )));
             }
             check(&configuration)?;
             bucket.has_lifecycle = true;
@@ -60,7 +62,10 @@ fn check(configuration: &BucketLifecycleConfiguration) -> Result<(), AwsError> {
     let mut ids = std::collections::BTreeSet::new();
     for rule in &configuration.rules {
         if !ids.insert(rule.id.as_deref()) {
-            return Err(crate::errors::invalid_argument_name("Rule ID must be unique. Found same ID for more than one rule", "ID"));
+            return Err(crate::errors::invalid_argument_name(
+                "Rule ID must be unique. Found same ID for more than one rule",
+                "ID",
+            ));
         }
         check_rule(rule)?;
     }
@@ -68,7 +73,9 @@ fn check(configuration: &BucketLifecycleConfiguration) -> Result<(), AwsError> {
 }
 
 fn check_rule(rule: &LifecycleRule) -> Result<(), AwsError> {
-    if rule.filter.is_none() == rule.prefix.is_none() || !matches!(rule.status.as_str(), "Enabled" | "Disabled") {
+    if rule.filter.is_none() == rule.prefix.is_none()
+        || !matches!(rule.status.as_str(), "Enabled" | "Disabled")
+    {
         return Err(malformed_xml());
     }
     let does_nothing = rule.expiration.is_none()
@@ -161,7 +168,10 @@ pub(crate) async fn get(
     let found: BucketLifecycleConfiguration = configs::shape(&ctx, &found)?;
     Ok(GetBucketLifecycleConfigurationOutput {
         rules: Some(found.rules),
-        transition_default_minimum_object_size: minimum.as_ref().and_then(Document::as_str).map(str::to_owned),
+        transition_default_minimum_object_size: minimum
+            .as_ref()
+            .and_then(Document::as_str)
+            .map(str::to_owned),
     })
 }
 
@@ -195,7 +205,8 @@ pub(crate) fn expiration(
     if !bucket.has_lifecycle {
         return Ok(None);
     }
-    let found = ctx.db().read::<_, StoreError, _>(|tx| configs::read(tx, &bucket.name, Kind::Lifecycle, ""))?;
+    let found =
+        ctx.db().read::<_, StoreError, _>(|tx| configs::read(tx, &bucket.name, Kind::Lifecycle, ""))?;
     let Some(found) = found else { return Ok(None) };
     let configuration: BucketLifecycleConfiguration = configs::shape(ctx, &found)?;
     let due = configuration

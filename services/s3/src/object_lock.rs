@@ -84,7 +84,11 @@ impl Requested<'_> {
         if let Some(hold) = self.legal_hold
             && !matches!(hold, "ON" | "OFF")
         {
-            return Err(invalid_argument("Legal Hold must be either of 'ON' or 'OFF'", "x-amz-object-lock-legal-hold", hold));
+            return Err(invalid_argument(
+                "Legal Hold must be either of 'ON' or 'OFF'",
+                "x-amz-object-lock-legal-hold",
+                hold,
+            ));
         }
         let mut lock = Lock {
             mode: self.mode.map(str::to_owned),
@@ -154,7 +158,8 @@ fn check_enabled(bucket: &Bucket) -> Result<(), AwsError> {
 }
 
 fn no_lock() -> AwsError {
-    errors::NO_SUCH_OBJECT_LOCK_CONFIGURATION.with("The specified object does not have a ObjectLock configuration")
+    errors::NO_SUCH_OBJECT_LOCK_CONFIGURATION
+        .with("The specified object does not have a ObjectLock configuration")
 }
 
 /// `PutObjectRetention`
@@ -278,8 +283,9 @@ pub(crate) async fn put_object_lock_configuration(
             }
             let default = configuration.rule.as_ref().map(default_retention).transpose()?;
             if bucket.versioning != Versioning::Enabled {
-                return Err(errors::INVALID_BUCKET_STATE
-                    .with("Versioning must be 'Enabled' on the bucket to apply a Object Lock configuration"));
+                return Err(errors::INVALID_BUCKET_STATE.with(
+                    "Versioning must be 'Enabled' on the bucket to apply a Object Lock configuration",
+                ));
             }
             bucket.object_lock = true;
             bucket.default_retention = default;
@@ -300,7 +306,10 @@ fn default_retention(rule: &ObjectLockRule) -> Result<DefaultRetention, AwsError
         return Err(malformed_xml());
     }
     if retention.days.or(retention.years).is_some_and(|count| count < 1) {
-        return Err(invalid_argument_name("Default retention period must be a positive integer value.", "days"));
+        return Err(invalid_argument_name(
+            "Default retention period must be a positive integer value.",
+            "days",
+        ));
     }
     Ok(DefaultRetention { mode, days: retention.days, years: retention.years })
 }

@@ -56,9 +56,7 @@ pub(crate) fn content_range(range: &Range<u64>, size: u64) -> String {
 /// # Errors
 /// `InvalidArgument` or `InvalidRequest`, as S3 tells these apart.
 pub(crate) fn copy_source(header: &str, size: u64) -> Result<Range<u64>, AwsError> {
-    let invalid = |message: &str| {
-        crate::errors::invalid_argument(message, "x-amz-copy-source-range", header)
-    };
+    let invalid = |message: &str| crate::errors::invalid_argument(message, "x-amz-copy-source-range", header);
     let (Some((Some(first), Some(last))), true) = (parse(header), header.starts_with("bytes=")) else {
         return Err(invalid(
             "The x-amz-copy-source-range value must be of the form bytes=first-last where first and last are the zero-based offsets of the first and last bytes to copy",

@@ -19,7 +19,10 @@ pub(crate) fn header(object: &StoredObject) -> Option<String> {
 }
 
 /// `RestoreObject`
-pub(crate) async fn restore_object(ctx: Ctx, input: RestoreObjectInput) -> Result<RestoreObjectOutput, AwsError> {
+pub(crate) async fn restore_object(
+    ctx: Ctx,
+    input: RestoreObjectInput,
+) -> Result<RestoreObjectOutput, AwsError> {
     let now = ctx.now();
     let posted = Notifier::prepare(&ctx, &input.bucket, &input.key)?;
     let completed = Notifier::prepare(&ctx, &input.bucket, &input.key)?;
@@ -33,7 +36,8 @@ pub(crate) async fn restore_object(ctx: Ctx, input: RestoreObjectInput) -> Resul
                     .with("Restore is not allowed for the object's current storage class")
                     .field("StorageClass", object.storage_class));
             }
-            let days = input.restore_request.as_ref().and_then(|request| request.days).ok_or_else(malformed_xml)?;
+            let days =
+                input.restore_request.as_ref().and_then(|request| request.days).ok_or_else(malformed_xml)?;
             // Until the midnight after so many days.
             let until = (now.seconds + (i64::from(days) + 1) * DAY_SECONDS) / DAY_SECONDS * DAY_SECONDS;
             let again = object.restored_until.replace(Timestamp::from_seconds(until)).is_some();

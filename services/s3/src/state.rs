@@ -34,8 +34,8 @@ pub(crate) const LISTED_VERSIONS: Table<ListedObject, (String, String, u64)> =
 pub(crate) const UPLOADS: Table<Upload, (String, String, String)> = Table::global("s3/uploads");
 
 /// Parts of uploads under way, by upload id and part number.
-pub(crate) const PARTS: Table<UploadedPart, (String, u32)> =
-    Table::global("s3/parts").blobs(|part: &UploadedPart| part.segments.iter().filter_map(Segment::blob).collect());
+pub(crate) const PARTS: Table<UploadedPart, (String, u32)> = Table::global("s3/parts")
+    .blobs(|part: &UploadedPart| part.segments.iter().filter_map(Segment::blob).collect());
 
 /// Where a version with this number stands among its key's versions: the newest first.
 pub(crate) const fn age_key(seq: u64) -> u64 {
@@ -429,7 +429,11 @@ mod tests {
         let content = Content::Segments(vec![piece("abc"), piece("defg"), piece("h")]);
         let text = |start, end| {
             let slices = content.slice(start, end);
-            slices.iter().flat_map(|slice| slice.inline().unwrap().to_vec()).map(char::from).collect::<String>()
+            slices
+                .iter()
+                .flat_map(|slice| slice.inline().unwrap().to_vec())
+                .map(char::from)
+                .collect::<String>()
         };
         assert_eq!(text(0, 8), "abcdefgh");
         assert_eq!(text(2, 5), "cde");

@@ -46,7 +46,9 @@ pub(crate) fn check(tags: &[Tag], tagged: Tagged) -> Result<(), AwsError> {
         let invalid = |message: &str| errors::INVALID_TAG.with(message).field("TagKey", tag.key.as_str());
         if !seen.insert(tag.key.as_str()) {
             if tagged == Tagged::NewBucket {
-                return Err(errors::INTERNAL_ERROR.with("We encountered an internal error. Please try again."));
+                return Err(
+                    errors::INTERNAL_ERROR.with("We encountered an internal error. Please try again.")
+                );
             }
             return Err(invalid("Cannot provide multiple Tags with the same key"));
         }
@@ -63,7 +65,9 @@ pub(crate) fn check(tags: &[Tag], tagged: Tagged) -> Result<(), AwsError> {
             return Err(invalid("The TagKey you have provided is invalid"));
         }
         if tag.value.chars().count() > 256 || !is_allowed(&tag.value) {
-            return Err(invalid("The TagValue you have provided is invalid").field("TagValue", tag.value.as_str()));
+            return Err(
+                invalid("The TagValue you have provided is invalid").field("TagValue", tag.value.as_str())
+            );
         }
     }
     Ok(())
@@ -83,7 +87,10 @@ pub(crate) fn of_header(header: &str) -> Result<Vec<(String, String)>, AwsError>
     };
     let decode = |text: &str| {
         let text = text.replace('+', " ");
-        percent_encoding::percent_decode_str(&text).decode_utf8().map(|text| text.into_owned()).map_err(|_| malformed())
+        percent_encoding::percent_decode_str(&text)
+            .decode_utf8()
+            .map(|text| text.into_owned())
+            .map_err(|_| malformed())
     };
     let mut tags: Vec<(String, String)> = Vec::new();
     for pair in header.split('&').filter(|pair| !pair.is_empty()) {
@@ -223,10 +230,7 @@ mod tests {
     fn bad_tags_are_named() {
         let tag = |key: &str, value: &str| Tag { key: key.to_owned(), value: value.to_owned() };
         let message = |tags: &[Tag], tagged| check(tags, tagged).unwrap_err().message().to_owned();
-        assert_eq!(
-            message(&[tag("aws:x", "")], Tagged::Object),
-            "Your TagKey cannot be prefixed with aws:"
-        );
+        assert_eq!(message(&[tag("aws:x", "")], Tagged::Object), "Your TagKey cannot be prefixed with aws:");
         assert_eq!(message(&[tag("a,b", "")], Tagged::Bucket), "The TagKey you have provided is invalid");
         assert_eq!(message(&[tag("a", "b,c")], Tagged::Bucket), "The TagValue you have provided is invalid");
         let two = [tag("a", "1"), tag("a", "2")];

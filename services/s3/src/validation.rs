@@ -12,7 +12,8 @@ use crate::errors::malformed_xml;
 pub(crate) fn refusal(operation: &'static OperationSchema, violations: &Violations) -> Option<AwsError> {
     let in_document = |path: &[PathSegment]| match path.first() {
         Some(PathSegment::Member(name)) => {
-            operation.input.member(name).is_some_and(|member| member.location == Location::Body)
+            // Within a payload, paths begin below its member.
+            operation.input.member(name).is_none_or(|member| member.location == Location::Body)
         }
         _ => false,
     };
@@ -26,6 +27,8 @@ pub(crate) fn refusal(operation: &'static OperationSchema, violations: &Violatio
         .list
         .iter()
         .filter(|violation| !has_own_words(violation.rule))
-        .any(|violation| matches!(violation.rule, Rule::Required | Rule::Enumeration) && in_document(&violation.path))
+        .any(|violation| {
+            matches!(violation.rule, Rule::Required | Rule::Enumeration) && in_document(&violation.path)
+        })
         .then(malformed_xml)
 }

@@ -56,18 +56,16 @@ pub(crate) fn seq_of(version_id: &str) -> Option<u64> {
 ///
 /// # Errors
 /// `NoSuchBucket`; `AccessDenied` for another owner; what the store reports.
-pub(crate) fn bucket(
-    tx: &ReadTx<'_>,
-    name: &str,
-    expected_owner: Option<&str>,
-) -> Result<Bucket, AwsError> {
+pub(crate) fn bucket(tx: &ReadTx<'_>, name: &str, expected_owner: Option<&str>) -> Result<Bucket, AwsError> {
     if let Some(expected) = expected_owner
         && (expected.len() != 12 || !expected.bytes().all(|byte| byte.is_ascii_digit()))
     {
         return Err(AwsError::new(
             "InvalidBucketOwnerAWSAccountID",
             400,
-            format!("The value of the expected bucket owner parameter must be an AWS Account ID... [{expected}]"),
+            format!(
+                "The value of the expected bucket owner parameter must be an AWS Account ID... [{expected}]"
+            ),
         ));
     }
     let bucket = tx.get(&BUCKETS, name)?.ok_or_else(|| errors::no_such_bucket(name))?;
@@ -144,7 +142,8 @@ pub(crate) fn read(
 
 /// Adds the headers that tell of a delete marker.
 fn with_marker(error: AwsError, marker: &StoredObject) -> AwsError {
-    let error = error.header(HeaderName::from_static("x-amz-delete-marker"), HeaderValue::from_static("true"));
+    let error =
+        error.header(HeaderName::from_static("x-amz-delete-marker"), HeaderValue::from_static("true"));
     match HeaderValue::from_str(marker.id()) {
         Ok(id) => error.header(HeaderName::from_static("x-amz-version-id"), id),
         Err(_) => error,

@@ -2,6 +2,7 @@
 
 import http.client
 import json
+import select
 import socket
 import urllib.parse
 
@@ -47,3 +48,20 @@ def send_raw(port, data, finish=True):
         while part := stream.recv(65536):
             received += part
         return received
+
+
+def send_until_refused(port, head, limit):
+    """Sends a head and then zeros until the server answers; returns the beginning of its answer."""
+    with socket.create_connection(("127.0.0.1", port), timeout=60) as stream:
+        stream.sendall(head)
+        zeros, sent = bytes(1 << 16), 0
+        while sent < limit:
+            ready, _, _ = select.select([stream], [], [], 0)
+            if ready and not (answer := stream.recv(1000)).startswith(b"HTTP/1.1 100"):
+                return answer
+            try:
+                stream.sendall(zeros)
+            except (BrokenPipeError, ConnectionResetError):
+                return stream.recv(1000)
+            sent += len(zeros)
+    raise AssertionError(f"{limit} bytes were accepted")

@@ -5,7 +5,13 @@ use cloudtwin_smithy::AwsError;
 
 use super::by_id::{self, configurations};
 use super::configs::{self, Kind};
-use crate::api::{AnalyticsConfiguration, DeleteBucketAnalyticsConfigurationInput, DeleteBucketAnalyticsConfigurationOutput, GetBucketAnalyticsConfigurationInput, GetBucketAnalyticsConfigurationOutput, ListBucketAnalyticsConfigurationsInput, ListBucketAnalyticsConfigurationsOutput, PutBucketAnalyticsConfigurationInput, PutBucketAnalyticsConfigurationOutput};
+use crate::api::{
+    AnalyticsConfiguration, DeleteBucketAnalyticsConfigurationInput,
+    DeleteBucketAnalyticsConfigurationOutput, GetBucketAnalyticsConfigurationInput,
+    GetBucketAnalyticsConfigurationOutput, ListBucketAnalyticsConfigurationsInput,
+    ListBucketAnalyticsConfigurationsOutput, PutBucketAnalyticsConfigurationInput,
+    PutBucketAnalyticsConfigurationOutput,
+};
 use crate::versions;
 
 configurations! {

@@ -88,7 +88,12 @@ pub(crate) fn put(
 ///
 /// # Errors
 /// What the store reports.
-pub(crate) fn read(tx: &ReadTx<'_>, bucket: &str, kind: Kind, id: &str) -> Result<Option<Document>, StoreError> {
+pub(crate) fn read(
+    tx: &ReadTx<'_>,
+    bucket: &str,
+    kind: Kind,
+    id: &str,
+) -> Result<Option<Document>, StoreError> {
     tx.get(&CONFIGS, (bucket, kind.name(), id))
 }
 

@@ -5,8 +5,8 @@ use cloudtwin_smithy::AwsError;
 
 use super::configs::{self, Kind};
 use crate::api::{
-    CORSConfiguration, DeleteBucketCorsInput, DeleteBucketCorsOutput, GetBucketCorsInput, GetBucketCorsOutput,
-    PutBucketCorsInput, PutBucketCorsOutput, errors,
+    CORSConfiguration, DeleteBucketCorsInput, DeleteBucketCorsOutput, GetBucketCorsInput,
+    GetBucketCorsOutput, PutBucketCorsInput, PutBucketCorsOutput, errors,
 };
 use crate::errors::{invalid_request, malformed_xml};
 use crate::versions;
@@ -58,7 +58,10 @@ pub(crate) async fn get(ctx: Ctx, input: GetBucketCorsInput) -> Result<GetBucket
 }
 
 /// `DeleteBucketCors`
-pub(crate) async fn delete(ctx: Ctx, input: DeleteBucketCorsInput) -> Result<DeleteBucketCorsOutput, AwsError> {
+pub(crate) async fn delete(
+    ctx: Ctx,
+    input: DeleteBucketCorsInput,
+) -> Result<DeleteBucketCorsOutput, AwsError> {
     configs::delete(&ctx, &input.bucket, input.expected_bucket_owner.as_deref(), Kind::Cors).await?;
     Ok(DeleteBucketCorsOutput::default())
 }

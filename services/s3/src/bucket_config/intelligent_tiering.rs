@@ -5,7 +5,13 @@ use cloudtwin_smithy::AwsError;
 
 use super::by_id::{self, configurations};
 use super::configs::{self, Kind};
-use crate::api::{DeleteBucketIntelligentTieringConfigurationInput, DeleteBucketIntelligentTieringConfigurationOutput, GetBucketIntelligentTieringConfigurationInput, GetBucketIntelligentTieringConfigurationOutput, IntelligentTieringConfiguration, ListBucketIntelligentTieringConfigurationsInput, ListBucketIntelligentTieringConfigurationsOutput, PutBucketIntelligentTieringConfigurationInput, PutBucketIntelligentTieringConfigurationOutput};
+use crate::api::{
+    DeleteBucketIntelligentTieringConfigurationInput, DeleteBucketIntelligentTieringConfigurationOutput,
+    GetBucketIntelligentTieringConfigurationInput, GetBucketIntelligentTieringConfigurationOutput,
+    IntelligentTieringConfiguration, ListBucketIntelligentTieringConfigurationsInput,
+    ListBucketIntelligentTieringConfigurationsOutput, PutBucketIntelligentTieringConfigurationInput,
+    PutBucketIntelligentTieringConfigurationOutput,
+};
 use crate::versions;
 
 configurations! {

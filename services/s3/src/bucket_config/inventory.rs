@@ -5,7 +5,12 @@ use cloudtwin_smithy::AwsError;
 
 use super::by_id::{self, configurations};
 use super::configs::{self, Kind};
-use crate::api::{DeleteBucketInventoryConfigurationInput, DeleteBucketInventoryConfigurationOutput, GetBucketInventoryConfigurationInput, GetBucketInventoryConfigurationOutput, InventoryConfiguration, ListBucketInventoryConfigurationsInput, ListBucketInventoryConfigurationsOutput, PutBucketInventoryConfigurationInput, PutBucketInventoryConfigurationOutput};
+use crate::api::{
+    DeleteBucketInventoryConfigurationInput, DeleteBucketInventoryConfigurationOutput,
+    GetBucketInventoryConfigurationInput, GetBucketInventoryConfigurationOutput, InventoryConfiguration,
+    ListBucketInventoryConfigurationsInput, ListBucketInventoryConfigurationsOutput,
+    PutBucketInventoryConfigurationInput, PutBucketInventoryConfigurationOutput,
+};
 use crate::versions;
 
 configurations! {

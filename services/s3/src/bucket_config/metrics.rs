@@ -5,7 +5,12 @@ use cloudtwin_smithy::AwsError;
 
 use super::by_id::{self, configurations};
 use super::configs::{self, Kind};
-use crate::api::{DeleteBucketMetricsConfigurationInput, DeleteBucketMetricsConfigurationOutput, GetBucketMetricsConfigurationInput, GetBucketMetricsConfigurationOutput, ListBucketMetricsConfigurationsInput, ListBucketMetricsConfigurationsOutput, MetricsConfiguration, PutBucketMetricsConfigurationInput, PutBucketMetricsConfigurationOutput};
+use crate::api::{
+    DeleteBucketMetricsConfigurationInput, DeleteBucketMetricsConfigurationOutput,
+    GetBucketMetricsConfigurationInput, GetBucketMetricsConfigurationOutput,
+    ListBucketMetricsConfigurationsInput, ListBucketMetricsConfigurationsOutput, MetricsConfiguration,
+    PutBucketMetricsConfigurationInput, PutBucketMetricsConfigurationOutput,
+};
 use crate::versions;
 
 configurations! {

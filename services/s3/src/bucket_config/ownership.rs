@@ -20,7 +20,8 @@ pub(crate) async fn put(
     ctx.db()
         .write(|tx| {
             let mut bucket = versions::bucket(tx, &input.bucket, input.expected_bucket_owner.as_deref())?;
-            let [OwnershipControlsRule { object_ownership }] = input.ownership_controls.rules.as_slice() else {
+            let [OwnershipControlsRule { object_ownership }] = input.ownership_controls.rules.as_slice()
+            else {
                 return Err(malformed_xml());
             };
             let known = ["BucketOwnerEnforced", "BucketOwnerPreferred", "ObjectWriter"];

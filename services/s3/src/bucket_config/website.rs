@@ -26,7 +26,10 @@ pub(crate) async fn put(ctx: Ctx, input: PutBucketWebsiteInput) -> Result<PutBuc
 
 fn check(website: &WebsiteConfiguration) -> Result<(), AwsError> {
     if let Some(redirect) = &website.redirect_all_requests_to {
-        if website.index_document.is_some() || website.error_document.is_some() || website.routing_rules.is_some() {
+        if website.index_document.is_some()
+            || website.error_document.is_some()
+            || website.routing_rules.is_some()
+        {
             return Err(invalid_argument(
                 "RedirectAllRequestsTo cannot be provided in conjunction with other Routing Rules.",
                 "RedirectAllRequestsTo",

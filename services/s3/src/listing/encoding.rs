@@ -32,7 +32,11 @@ impl Encoding {
 
     /// A text as the answer carries it.
     pub(crate) fn write(self, text: &str) -> String {
-        if self.url { utf8_percent_encode(text, ENCODED).to_string().replace(' ', "+") } else { text.to_owned() }
+        if self.url {
+            utf8_percent_encode(text, ENCODED).to_string().replace(' ', "+")
+        } else {
+            text.to_owned()
+        }
     }
 }
 

@@ -8,8 +8,8 @@ use super::token;
 use super::walk::{Item, Page, Walk};
 use crate::acl::owner_id;
 use crate::api::{
-    CommonPrefix, ListObjectsInput, ListObjectsOutput, ListObjectsV2Input, ListObjectsV2Output, Object, Owner,
-    RestoreStatus,
+    CommonPrefix, ListObjectsInput, ListObjectsOutput, ListObjectsV2Input, ListObjectsV2Output, Object,
+    Owner, RestoreStatus,
 };
 use crate::errors::{invalid_argument, invalid_argument_name};
 use crate::state::ListedObject;

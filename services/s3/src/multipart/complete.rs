@@ -29,8 +29,10 @@ pub(crate) async fn complete_multipart_upload(
 ) -> Result<CompleteMultipartUploadOutput, AwsError> {
     let owner = input.expected_bucket_owner.as_deref();
     let bucket = ctx.db().read(|tx| versions::bucket(tx, &input.bucket, owner))?;
-    let conditions =
-        WriteConditions { if_match: input.if_match.as_deref(), if_none_match: input.if_none_match.as_deref() };
+    let conditions = WriteConditions {
+        if_match: input.if_match.as_deref(),
+        if_none_match: input.if_none_match.as_deref(),
+    };
     conditions.validate()?;
     let made = Made::now(&ctx);
     let write = Write { key: &input.key, owner, conditions, event: Event::CompleteMultipartUpload, made };
@@ -201,7 +203,9 @@ fn check_given(input: &CompleteMultipartUploadInput, own: &StoredChecksum) -> Re
     if Checksum::parse(algorithm, plain).is_none() {
         return Err(checksums::invalid_value(algorithm));
     }
-    if algorithm.as_str() == own.algorithm && (value == own.value || Some(plain) == own.value.split('-').next()) {
+    if algorithm.as_str() == own.algorithm
+        && (value == own.value || Some(plain) == own.value.split('-').next())
+    {
         return Ok(());
     }
     Err(checksums::mismatch(&algorithm.as_str().to_ascii_lowercase()))
@@ -212,9 +216,8 @@ fn multipart_etag(parts: &[(u32, UploadedPart)]) -> String {
     let mut md5 = Md5::new();
     for (_, part) in parts {
         let digits = part.etag.as_bytes().chunks_exact(2);
-        let bytes: Vec<u8> = digits
-            .filter_map(|pair| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok())
-            .collect();
+        let bytes: Vec<u8> =
+            digits.filter_map(|pair| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok()).collect();
         md5.update(&bytes);
     }
     format!("{}-{}", hex(&md5.finalize()), parts.len())

@@ -125,7 +125,8 @@ mod tests {
 
     #[test]
     fn algorithms_have_types_that_suit_them() {
-        let mode = |algorithm, checksum_type| checksum_mode(algorithm, checksum_type).ok().map(|(_, chosen)| chosen);
+        let mode =
+            |algorithm, checksum_type| checksum_mode(algorithm, checksum_type).ok().map(|(_, chosen)| chosen);
         assert_eq!(mode(None, None), Some(None));
         assert_eq!(mode(Some("crc32"), None), Some(Some("COMPOSITE".to_owned())));
         assert_eq!(mode(Some("CRC64NVME"), None), Some(Some("FULL_OBJECT".to_owned())));

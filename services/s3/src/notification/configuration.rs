@@ -8,8 +8,8 @@ use super::events::{queue_url, test_event};
 use super::rules::{self, Claim};
 use crate::api::sqs;
 use crate::api::{
-    GetBucketNotificationConfigurationInput, NotificationConfiguration, PutBucketNotificationConfigurationInput,
-    PutBucketNotificationConfigurationOutput, errors,
+    GetBucketNotificationConfigurationInput, NotificationConfiguration,
+    PutBucketNotificationConfigurationInput, PutBucketNotificationConfigurationOutput, errors,
 };
 use crate::bucket_config::configs::{self, Kind};
 use crate::errors::invalid_argument;
@@ -72,7 +72,8 @@ pub(crate) async fn get_bucket_notification_configuration(
     ctx: Ctx,
     input: GetBucketNotificationConfigurationInput,
 ) -> Result<NotificationConfiguration, AwsError> {
-    let found = configs::get(&ctx, &input.bucket, input.expected_bucket_owner.as_deref(), Kind::Notification)?;
+    let found =
+        configs::get(&ctx, &input.bucket, input.expected_bucket_owner.as_deref(), Kind::Notification)?;
     Ok(found.unwrap_or_default())
 }
 

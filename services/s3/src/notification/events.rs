@@ -132,8 +132,9 @@ impl Notifier {
         if !bucket.notifies {
             return Ok(Self { targets: Vec::new(), facts: None });
         }
-        let configuration =
-            ctx.db().read::<_, StoreError, _>(|tx| configs::read(tx, &bucket.name, Kind::Notification, ""))?;
+        let configuration = ctx
+            .db()
+            .read::<_, StoreError, _>(|tx| configs::read(tx, &bucket.name, Kind::Notification, ""))?;
         let Some(configuration) = configuration else { return Ok(Self { targets: Vec::new(), facts: None }) };
         let targets = targets(ctx, bucket, key, configs::shape(ctx, &configuration)?);
         let facts = Facts {
@@ -152,7 +153,12 @@ impl Notifier {
     ///
     /// # Errors
     /// What the store reports.
-    pub(crate) fn emit(&self, tx: &mut Tx<'_>, event: Event, object: &StoredObject) -> Result<(), StoreError> {
+    pub(crate) fn emit(
+        &self,
+        tx: &mut Tx<'_>,
+        event: Event,
+        object: &StoredObject,
+    ) -> Result<(), StoreError> {
         let Some(facts) = &self.facts else { return Ok(()) };
         for target in &self.targets {
             if target.events.iter().any(|configured| covers(configured, event.name())) {
@@ -195,7 +201,9 @@ fn targets(ctx: &Ctx, bucket: &Bucket, key: &str, configuration: NotificationCon
         }
     }
     for function in configuration.lambda_function_configurations.into_iter().flatten() {
-        if let (true, Ok(arn)) = (passes(function.filter.as_ref()), function.lambda_function_arn.parse::<Arn>()) {
+        if let (true, Ok(arn)) =
+            (passes(function.filter.as_ref()), function.lambda_function_arn.parse::<Arn>())
+        {
             targets.push(Target {
                 id: function.id.unwrap_or_default(),
                 events: function.events,

@@ -4,4 +4,6 @@ mod configuration;
 pub(crate) mod events;
 mod rules;
 
-pub(crate) use configuration::{get_bucket_notification_configuration, put_bucket_notification_configuration};
+pub(crate) use configuration::{
+    get_bucket_notification_configuration, put_bucket_notification_configuration,
+};

@@ -99,7 +99,9 @@ pub(crate) fn check_events(events: &[String]) -> Result<(), AwsError> {
         return Err(malformed_xml());
     }
     match events.iter().find(|event| !EVENTS.contains(&event.as_str())) {
-        Some(unknown) => Err(invalid_argument("The event is not supported for notifications", "Event", unknown)),
+        Some(unknown) => {
+            Err(invalid_argument("The event is not supported for notifications", "Event", unknown))
+        }
         None => Ok(()),
     }
 }
@@ -115,7 +117,8 @@ impl Claim<'_> {
     /// Whether an event of some key belongs to both.
     fn overlaps(&self, other: &Self) -> bool {
         let shared = self.events.iter().any(|one| {
-            let name = |event: &str| event.strip_prefix("s3:").unwrap_or(event).trim_end_matches('*').to_owned();
+            let name =
+                |event: &str| event.strip_prefix("s3:").unwrap_or(event).trim_end_matches('*').to_owned();
             other.events.iter().any(|two| covers(one, &name(two)) || covers(two, &name(one)))
         });
         let prefix = self.prefix.starts_with(other.prefix) || other.prefix.starts_with(self.prefix);
@@ -132,7 +135,8 @@ pub(crate) fn check_overlap(claims: &[Claim<'_>]) -> Result<(), AwsError> {
     let mut rest = claims;
     while let Some((one, others)) = rest.split_first() {
         if let Some(other) = others.iter().find(|other| one.overlaps(other)) {
-            let filtered = [one, other].iter().any(|claim| !claim.prefix.is_empty() || !claim.suffix.is_empty());
+            let filtered =
+                [one, other].iter().any(|claim| !claim.prefix.is_empty() || !claim.suffix.is_empty());
             return Err(errors::INVALID_ARGUMENT.with(if filtered {
                 "Configuration is ambiguously defined. Cannot have overlapping suffixes in two rules if the prefixes are overlapping for the same event type."
             } else {

@@ -69,7 +69,10 @@ impl Removal<'_> {
 }
 
 /// `DeleteObject`
-pub(crate) async fn delete_object(ctx: Ctx, input: DeleteObjectInput) -> Result<DeleteObjectOutput, AwsError> {
+pub(crate) async fn delete_object(
+    ctx: Ctx,
+    input: DeleteObjectInput,
+) -> Result<DeleteObjectOutput, AwsError> {
     if input.if_match_last_modified_time.is_some() {
         return Err(not_implemented("x-amz-if-match-last-modified-time"));
     }
@@ -102,11 +105,13 @@ pub(crate) async fn delete_object(ctx: Ctx, input: DeleteObjectInput) -> Result<
                     version_id: Some(marker.id().to_owned()),
                     ..Default::default()
                 },
-                (None, Some(removed), Some(_)) if bucket.versioning != Versioning::Never => DeleteObjectOutput {
-                    delete_marker: removed.delete_marker.then_some(true),
-                    version_id: Some(removed.id().to_owned()),
-                    ..Default::default()
-                },
+                (None, Some(removed), Some(_)) if bucket.versioning != Versioning::Never => {
+                    DeleteObjectOutput {
+                        delete_marker: removed.delete_marker.then_some(true),
+                        version_id: Some(removed.id().to_owned()),
+                        ..Default::default()
+                    }
+                }
                 _ => DeleteObjectOutput::default(),
             })
         })
@@ -156,7 +161,9 @@ pub(crate) async fn delete_objects(
                         identifier,
                         &no_such_version(removal.key, removal.version_id.unwrap_or_default()),
                     )),
-                    Err(error) if error.status() >= 500 && error.code() != "NotImplemented" => return Err(error),
+                    Err(error) if error.status() >= 500 && error.code() != "NotImplemented" => {
+                        return Err(error);
+                    }
                     Err(error) => failed.push(failure(identifier, &error)),
                 }
             }

@@ -26,15 +26,11 @@ pub(crate) async fn get_object(ctx: Ctx, mut input: GetObjectInput) -> Result<Ge
             // Many pieces: look again in a view that keeps them for as long as the answer is sent.
             let view = ctx.db().db().snapshot()?;
             let (bucket, object, selection) = find(&view.at("", ""), &input, now)?;
-            let opened =
-                body::open_pieces(view, &object.content, selection.bytes.start, selection.bytes.end);
+            let opened = body::open_pieces(view, &object.content, selection.bytes.start, selection.bytes.end);
             (bucket, object, selection, opened)
         }
     };
-    let mut output = GetObjectOutput {
-        body: ByteStream::from(opened),
-        ..GetObjectOutput::default()
-    };
+    let mut output = GetObjectOutput { body: ByteStream::from(opened), ..GetObjectOutput::default() };
     // Only the current version expires, and only who does not name a version asks for it.
     if input.version_id.is_none() {
         output.expiration = expiration(&ctx, &bucket, &input.key, &object)?;

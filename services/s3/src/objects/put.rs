@@ -24,8 +24,10 @@ pub(crate) async fn put_object(ctx: Ctx, mut input: PutObjectInput) -> Result<Pu
     // Looked up before the body is read, so that a refusal does not wait for it.
     let bucket = ctx.db().read(|tx| versions::bucket(tx, &input.bucket, owner))?;
     metadata::check_key(&input.key)?;
-    let conditions =
-        WriteConditions { if_match: input.if_match.as_deref(), if_none_match: input.if_none_match.as_deref() };
+    let conditions = WriteConditions {
+        if_match: input.if_match.as_deref(),
+        if_none_match: input.if_none_match.as_deref(),
+    };
     conditions.validate()?;
     if input.write_offset_bytes.is_some() {
         return Err(crate::errors::not_implemented("x-amz-write-offset-bytes"));

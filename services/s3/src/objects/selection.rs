@@ -30,7 +30,9 @@ impl Selection {
     ) -> Result<Self, AwsError> {
         if let Some(number) = part_number {
             if range.is_some() {
-                return Err(invalid_request("Cannot specify both Range header and partNumber query parameter"));
+                return Err(invalid_request(
+                    "Cannot specify both Range header and partNumber query parameter",
+                ));
             }
             return Self::of_part(object, number);
         }
@@ -40,13 +42,14 @@ impl Selection {
     }
 
     fn of_part(object: &StoredObject, number: i32) -> Result<Self, AwsError> {
-        let wanted = u32::try_from(number).ok().filter(|number| (1..=10_000).contains(number)).ok_or_else(|| {
-            invalid_argument(
-                "Part number must be an integer between 1 and 10000, inclusive",
-                "partNumber",
-                &number.to_string(),
-            )
-        })?;
+        let wanted =
+            u32::try_from(number).ok().filter(|number| (1..=10_000).contains(number)).ok_or_else(|| {
+                invalid_argument(
+                    "Part number must be an integer between 1 and 10000, inclusive",
+                    "partNumber",
+                    &number.to_string(),
+                )
+            })?;
         if object.parts.is_empty() {
             if wanted != 1 {
                 return Err(no_such_part(1, number));

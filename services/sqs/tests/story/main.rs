@@ -4,6 +4,5 @@ mod dead_letters;
 mod fifo_queues;
 mod queue;
 mod queues;
-mod speed;
 mod standard_queues;
 mod wire;
