@@ -27,9 +27,6 @@ use clap::Parser;
 use cli::{Cli, Command, ConfigCommand};
 use failure::Failure;
 
-// The system's allocator; to measure another one, name it here:
-// #[global_allocator] static ALLOCATOR: … = …;
-
 fn main() -> ExitCode {
     let cli = Cli::parse();
     match run(&cli) {

@@ -161,7 +161,7 @@ impl crate::Cloud {
         let result = self.run_effect(&row).await;
         let retry = match &result {
             Ok(()) => None,
-            Err(error) if error.status() < 500 || row.attempts >= MAX_ATTEMPTS => {
+            Err(error) if error.status() < 500 || error.status() == 501 || row.attempts >= MAX_ATTEMPTS => {
                 tracing::warn!(service = row.service, target = ?row.target, %error, "an effect was refused");
                 None
             }

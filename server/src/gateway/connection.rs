@@ -160,7 +160,6 @@ async fn serve_http1<C: Pipeline + Admin>(
     let connection = http1::Builder::new()
         .keep_alive(true)
         .half_close(true)
-        .pipeline_flush(true)
         .max_buf_size(LONGEST_HEADER)
         .max_headers(MOST_HEADERS)
         // `drive` bounds it: one timer for the connection instead of one for every request.

@@ -1,5 +1,7 @@
 //! Users, roles, groups and instance profiles, as a person who sets up an account meets them.
 
+#![cfg(test)]
+
 use cloudtwin_smithy::AwsError;
 use cloudtwin_testkit::TestCloud;
 use serde_json::{Value, json};

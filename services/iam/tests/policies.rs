@@ -1,5 +1,7 @@
 //! Policies: managed, AWS's, inline, attached, bounding.
 
+#![cfg(test)]
+
 use cloudtwin_smithy::AwsError;
 use cloudtwin_testkit::TestCloud;
 use serde_json::{Value, json};

@@ -1,5 +1,7 @@
 //! What users do with S3, through the pipeline.
 
+#![cfg(test)]
+
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use cloudtwin_testkit::TestCloud;

@@ -1,5 +1,7 @@
 //! What clients see on the wire: statuses, headers, streamed bodies.
 
+#![cfg(test)]
+
 use bytes::Bytes;
 use cloudtwin_smithy::ByteStream;
 use cloudtwin_testkit::TestCloud;
@@ -27,7 +29,8 @@ impl Answer {
     #[track_caller]
     fn element(&self, name: &str) -> &str {
         let text = self.text();
-        let start = text.find(&format!("<{name}>")).unwrap_or_else(|| panic!("no {name} in {}: {text}", self.status));
+        let start =
+            text.find(&format!("<{name}>")).unwrap_or_else(|| panic!("no {name} in {}: {text}", self.status));
         let text = &text[start + name.len() + 2..];
         &text[..text.find('<').unwrap()]
     }

@@ -1,5 +1,7 @@
 //! Sessions, as those who take on roles meet them.
 
+#![cfg(test)]
+
 use cloudtwin_core::credentials::CREDENTIALS;
 use cloudtwin_core::{Caller, Principal};
 use cloudtwin_smithy::AwsError;

@@ -99,7 +99,8 @@ impl Protocol for Query {
 
 /// SQS words one of its errors differently here than in JSON.
 fn reworded(service: &ServiceSchema, error: &AwsError) -> Option<AwsError> {
-    let shape = error.shape().filter(|shape| service.service_id == "SQS" && shape.code == "QueueDoesNotExist")?;
+    let shape =
+        error.shape().filter(|shape| service.service_id == "SQS" && shape.code == "QueueDoesNotExist")?;
     Some(shape.with("The specified queue does not exist for this wsdl version."))
 }
 
