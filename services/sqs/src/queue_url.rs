@@ -123,8 +123,7 @@ pub(crate) fn signal(account: &str, region: &str, name: &str) -> String {
 
 /// Writes a queue's URL.
 pub(crate) fn queue_url(ctx: &Ctx, account: &str, region: &str, name: &str) -> String {
-    let base =
-        base_of(&ctx.config().sqs_endpoint_strategy, &ctx.base_url(), region, &ctx.config().default_region);
+    let base = base_of(&ctx.config().sqs_endpoint_strategy, &ctx.base_url(), region);
     format!("{base}/{account}/{name}")
 }
 
@@ -135,10 +134,10 @@ const PUBLIC_DOMAIN: &str = "localhost.localstack.cloud";
 /// What stands before `/<account>/<name>`.
 ///
 /// With the strategy `dynamic` the URL leads back to the host that the client has used, which is
-/// the one that it can reach; the form follows the host. On hosts without a form of their own,
-/// queues outside the default region have their region in the path, so that two queues never share
-/// a URL.
-fn base_of(strategy: &str, base: &str, region: &str, default_region: &str) -> String {
+/// the one that it can reach; the form follows the host. On hosts without a form of their own the
+/// URL has no region, which is then the one of the request's signature: Terraform's provider takes
+/// no path but `/<account>/<name>`.
+fn base_of(strategy: &str, base: &str, region: &str) -> String {
     let (scheme, host) = base.split_once("://").unwrap_or(("http", base));
     // The client's own host names a service or a region, perhaps; these are written anew.
     let port =
@@ -167,8 +166,7 @@ fn base_of(strategy: &str, base: &str, region: &str, default_region: &str) -> St
                 (Some(_), Some("queue"), Some(rest)) => domain_form(rest),
                 _ => match domain.find(PUBLIC_DOMAIN).and_then(|at| domain.get(at..)) {
                     Some(public) => format!("{scheme}://sqs.{region}.{public}"),
-                    None if region == default_region => format!("{scheme}://{domain}"),
-                    None => format!("{scheme}://{domain}/queue/{region}"),
+                    None => format!("{scheme}://{domain}"),
                 },
             }
         }
@@ -228,7 +226,7 @@ mod tests {
 
     #[test]
     fn urls_lead_back_to_where_the_client_came_from() {
-        let base = |strategy, base, region| base_of(strategy, base, region, "us-east-1");
+        let base = base_of;
         assert_eq!(base("dynamic", "http://localhost:4566", "us-east-1"), "http://localhost:4566");
         assert_eq!(base("dynamic", "http://172.17.0.2:32768", "us-east-1"), "http://172.17.0.2:32768");
         assert_eq!(
@@ -251,7 +249,7 @@ mod tests {
 
     #[test]
     fn the_strategies_of_localstack_are_kept() {
-        let base = |strategy, region| base_of(strategy, "http://localhost:4566", region, "us-east-1");
+        let base = |strategy, region| base_of(strategy, "http://localhost:4566", region);
         assert_eq!(base("standard", "us-east-1"), "http://sqs.us-east-1.localhost.localstack.cloud:4566");
         assert_eq!(base("domain", "us-east-1"), "http://queue.localhost.localstack.cloud:4566");
         assert_eq!(base("domain", "eu-west-1"), "http://eu-west-1.queue.localhost.localstack.cloud:4566");
@@ -267,9 +265,10 @@ mod tests {
             region in "[a-z]{2}-[a-z]{4,9}-[1-9]",
             name in "[A-Za-z0-9_-]{1,75}(\\.fifo)?",
         ) {
-            let base = base_of(&strategy, &format!("http://{host}:4566"), &region, "us-east-1");
+            let base = base_of(&strategy, &format!("http://{host}:4566"), &region);
             let parsed = QueueAddress::parse(&format!("{base}/000000000000/{name}"));
-            prop_assert_eq!(parsed, address(Some("000000000000"), Some(&region), &name));
+            let has_form = strategy != "dynamic" || !matches!(host.as_str(), "localhost" | "10.0.0.1");
+            prop_assert_eq!(parsed, address(Some("000000000000"), has_form.then_some(region.as_str()), &name));
         }
 
         #[test]
