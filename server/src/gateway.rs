@@ -10,6 +10,7 @@ use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use bytes::Bytes;
 use cloudtwin_smithy::{ByteStream, StreamError};
@@ -17,6 +18,7 @@ use futures_util::FutureExt;
 use http::header::{HeaderName, HeaderValue};
 use http::{Request, Response, StatusCode};
 use http_body::{Body, Frame, SizeHint};
+use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
 
 use crate::admin::AdminApi;
@@ -91,11 +93,37 @@ fn panicked() -> Response<ByteStream> {
 }
 
 fn into_stream(body: Incoming) -> ByteStream {
-    if body.is_end_stream() { ByteStream::empty() } else { ByteStream::from_body(RequestBody(body)) }
+    if body.is_end_stream() { ByteStream::empty() } else { ByteStream::from_body(RequestBody(Some(body))) }
 }
 
-/// A request's body as it arrives.
-struct RequestBody(Incoming);
+/// How much of a body that nobody wants is read, in bytes, and for how long.
+const UNWANTED: u64 = 32 << 20;
+const UNWANTED_TIME: Duration = Duration::from_secs(10);
+
+/// A request's body as it arrives. It is there until it is dropped.
+struct RequestBody(Option<Incoming>);
+
+/// Many clients look for an answer only after they have sent everything. What a refused request
+/// still sends is therefore read, within bounds, before the connection is closed.
+impl Drop for RequestBody {
+    fn drop(&mut self) {
+        let Some(mut body) = self.0.take().filter(|body| !body.is_end_stream()) else { return };
+        if body.size_hint().lower() > UNWANTED {
+            return;
+        }
+        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+            runtime.spawn(tokio::time::timeout(UNWANTED_TIME, async move {
+                let mut read = 0;
+                while let Some(Ok(frame)) = body.frame().await {
+                    read += frame.data_ref().map_or(0, |data| data.len() as u64);
+                    if read > UNWANTED {
+                        return;
+                    }
+                }
+            }));
+        }
+    }
+}
 
 impl Body for RequestBody {
     type Data = Bytes;
@@ -105,14 +133,19 @@ impl Body for RequestBody {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, StreamError>>> {
-        Pin::new(&mut self.0).poll_frame(cx).map_err(|error| StreamError::Io(std::io::Error::other(error)))
+        match &mut self.0 {
+            Some(body) => {
+                Pin::new(body).poll_frame(cx).map_err(|error| StreamError::Io(std::io::Error::other(error)))
+            }
+            None => Poll::Ready(None),
+        }
     }
 
     fn is_end_stream(&self) -> bool {
-        self.0.is_end_stream()
+        self.0.as_ref().is_none_or(Body::is_end_stream)
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.0.size_hint()
+        self.0.as_ref().map_or_else(SizeHint::default, Body::size_hint)
     }
 }

@@ -84,7 +84,6 @@ def test_regions_are_worlds_of_their_own(cloud, name):
     regions = ("us-east-1", "eu-central-1", "ap-southeast-2")
     clients = [cloud.client("sqs", region=region) for region in regions]
     urls = [client.create_queue(QueueName=name, tags={"n": "1"})["QueueUrl"] for client in clients]
-    assert len(set(urls)) == 3
     for client, url, region in zip(clients, urls, regions):
         arn = client.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
         assert arn == f"arn:aws:sqs:{region}:000000000000:{name}"

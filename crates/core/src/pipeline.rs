@@ -356,14 +356,17 @@ fn unknown_operation(service: &str, protocol: ProtocolId, operation: &str) -> Aw
 }
 
 /// The headers of a presigned S3 request together with the `x-amz-*` ones that its maker moved
-/// into the query, as SDKs do; `None` if there are none of these.
+/// into the query, as SDKs do; `None` if there are none of these. Checksums in a query are not
+/// taken over: S3 ignores them, and the JavaScript SDK writes that of an empty body there.
 fn hoisted_headers(headers: &HeaderMap, query: &str) -> Option<HeaderMap> {
     let mut merged: Option<HeaderMap> = None;
     for pair in query.split('&') {
         let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
         // The parameters of signatures are `X-Amz-…`; `x-amz-security-token` is SigV2's.
         let prefixed = name.get(..6).is_some_and(|prefix| prefix.eq_ignore_ascii_case("x-amz-"));
-        if !prefixed || name.starts_with("X-Amz-") || name == "x-amz-security-token" {
+        let lower = name.to_ascii_lowercase();
+        let checksum = lower.starts_with("x-amz-checksum-") || lower == "x-amz-sdk-checksum-algorithm";
+        if !prefixed || name.starts_with("X-Amz-") || lower == "x-amz-security-token" || checksum {
             continue;
         }
         let value = percent_encoding::percent_decode_str(value).decode_utf8_lossy();

@@ -22,7 +22,9 @@ async fn answer(request: http::request::Builder, body: &str) -> (u16, String) {
 }
 
 fn signed(service: &str) -> String {
-    format!("AWS4-HMAC-SHA256 Credential=test/20261122/us-east-1/{service}/aws4_request, SignedHeaders=host, Signature=00")
+    format!(
+        "AWS4-HMAC-SHA256 Credential=test/20261122/us-east-1/{service}/aws4_request, SignedHeaders=host, Signature=00"
+    )
 }
 
 #[track_caller]

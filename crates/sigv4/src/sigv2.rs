@@ -134,6 +134,15 @@ impl SigV2<'_> {
         check(request)
     }
 
+    /// Refuses a URL that has expired, or a date that is out of its time. [`SigV2::verify`] does so
+    /// too; this is for servers that do not know the secret.
+    ///
+    /// # Errors
+    /// The reason.
+    pub fn check_expiry(&self, request: &RequestView<'_>, now: OffsetDateTime) -> Result<(), AuthError> {
+        self.check_time(request, Timestamp::new(now)).map(drop)
+    }
+
     /// The date's line in the string to sign.
     fn check_time<'r>(
         &'r self,

@@ -160,7 +160,12 @@ pub(crate) async fn delete_access_key(
             change(tx, owner.as_deref(), |keys, tx, _| {
                 let position = keys.iter().position(|key| key.id == id).ok_or_else(|| no_such_key(&id))?;
                 keys.remove(position);
-                tx.delete(&CREDENTIALS, &id)?;
+                // What was issued once must never be taken for a key that nobody knows, which is root.
+                if let Some(mut credential) = tx.get(&CREDENTIALS, &id)? {
+                    credential.active = false;
+                    credential.secret_access_key.clear();
+                    tx.put(&CREDENTIALS, &id, &credential)?;
+                }
                 Ok(tx.delete(&LAST_USED, &id)?)
             })
         })
@@ -174,7 +179,10 @@ pub(crate) async fn get_access_key_last_used(
 ) -> Result<GetAccessKeyLastUsedOutput, AwsError> {
     let id = input.access_key_id;
     let (credential, used) = ctx.db().read(|tx| {
-        let credential = tx.get(&CREDENTIALS, &id)?.filter(|found| found.caller.account == tx.account());
+        let credential = tx.get(&CREDENTIALS, &id)?.filter(|found| {
+            // A deleted key has left its row, but not its secret.
+            found.caller.account == tx.account() && !found.secret_access_key.is_empty()
+        });
         let credential = credential.ok_or_else(|| no_such_key(&id))?;
         Ok::<_, AwsError>((credential, tx.get(&LAST_USED, &id)?))
     })?;

@@ -229,10 +229,7 @@ mod tests {
         let base = base_of;
         assert_eq!(base("dynamic", "http://localhost:4566", "us-east-1"), "http://localhost:4566");
         assert_eq!(base("dynamic", "http://172.17.0.2:32768", "us-east-1"), "http://172.17.0.2:32768");
-        assert_eq!(
-            base("dynamic", "http://localhost:4566", "eu-west-1"),
-            "http://localhost:4566/queue/eu-west-1"
-        );
+        assert_eq!(base("dynamic", "http://localhost:4566", "eu-west-1"), "http://localhost:4566");
         assert_eq!(
             base("dynamic", "https://localhost.localstack.cloud:4566", "eu-west-1"),
             "https://sqs.eu-west-1.localhost.localstack.cloud:4566"
