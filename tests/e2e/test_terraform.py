@@ -46,15 +46,15 @@ def test_a_bucket_with_everything(own_cloud, workspace):
     assert s3.head_object(Bucket=outputs["site"], Key="index.html")["ContentLength"] == 1 << 20
     policy = json.loads(s3.get_bucket_policy(Bucket=outputs["bucket"])["Policy"])
     assert policy["Statement"][0]["Sid"] == "OnlyFromHere"
-    assert "0 added, 1 changed, 0 destroyed" in workspace.apply(days="31")
     rules = s3.get_bucket_lifecycle_configuration(Bucket=outputs["bucket"])["Rules"]
-    assert {rule["ID"]: rule.get("Expiration", {}).get("Days") for rule in rules} == {"logs": 31, "uploads": None}
+    assert {rule["ID"]: rule.get("Expiration", {}).get("Days") for rule in rules} == {"logs": 30, "uploads": None}
     (workspace.directory / "file.bin").write_bytes(b"changed")
-    workspace.apply(days="31")
+    assert "0 added, 2 changed, 0 destroyed" in workspace.apply(max_age="60")
+    assert s3.get_bucket_cors(Bucket=outputs["bucket"])["CORSRules"][0]["MaxAgeSeconds"] == 60
     assert s3.get_object(Bucket=outputs["bucket"], Key="file.bin")["Body"].read() == b"changed"
     assert len(s3.list_object_versions(Bucket=outputs["bucket"], Prefix="file.bin")["Versions"]) == 2
-    workspace.plan_is_empty(days="31")
-    assert "Destroy complete!" in workspace.destroy(days="31")
+    workspace.plan_is_empty(max_age="60")
+    assert "Destroy complete!" in workspace.destroy()
     assert s3.list_buckets()["Buckets"] == []
 
 
@@ -115,11 +115,12 @@ def test_a_provider_that_skips_nothing_learns_who_it_is(own_cloud, workspace):
 
 @pytest.mark.slow
 def test_tflocal_needs_no_provider_configuration(own_cloud, tmp_path):
-    workspace = Workspace(own_cloud, tmp_path, "tflocal").add("pipeline.tf", "account.tf")
+    workspace = Workspace(own_cloud, tmp_path, "tflocal").add("account.tf")
+    workspace.write("main.tf", 'resource "aws_s3_bucket" "it" {\n  bucket = "made-by-tflocal"\n}\n')
     # The name that tflocal gives S3 by default needs DNS.
     workspace.environment |= {"S3_HOSTNAME": "127.0.0.1", "DISABLE_DEPRECATION_NOTICE": "1"}
     workspace.init()
-    assert "Resources: 4 added" in workspace.apply()
-    workspace.plan_is_empty()
+    assert "Resources: 1 added" in workspace.apply()
     assert workspace.outputs()["account"] == "000000000000"
-    assert "Resources: 4 destroyed." in workspace.destroy()
+    assert [bucket["Name"] for bucket in own_cloud.client("s3").list_buckets()["Buckets"]] == ["made-by-tflocal"]
+    assert "Resources: 1 destroyed." in workspace.destroy()

@@ -1,6 +1,6 @@
-variable "days" {
+variable "max_age" {
   type    = number
-  default = 30
+  default = 3000
 }
 
 resource "aws_s3_bucket" "main" {
@@ -49,7 +49,7 @@ resource "aws_s3_bucket_cors_configuration" "main" {
     allowed_methods = ["GET", "PUT"]
     allowed_origins = ["https://example.com"]
     expose_headers  = ["ETag"]
-    max_age_seconds = 3000
+    max_age_seconds = var.max_age
   }
 }
 
@@ -66,7 +66,7 @@ resource "aws_s3_bucket_lifecycle_configuration" "main" {
         tags   = { keep = "no" }
       }
     }
-    expiration { days = var.days }
+    expiration { days = 30 }
     noncurrent_version_expiration { noncurrent_days = 7 }
   }
 
