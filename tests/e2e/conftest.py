@@ -25,6 +25,11 @@ def pytest_configure(config):
     config.stash[LOGS] = []
 
 
+def pytest_collection_modifyitems(items):
+    """The slowest begin first, so that nobody waits for them alone at the end."""
+    items.sort(key=lambda item: item.get_closest_marker("slow") is None)
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item, call):
     """A failing test shows what its clouds have logged."""

@@ -2,6 +2,7 @@
 
 import json
 import socket
+import sys
 import types
 
 import boto3
@@ -9,6 +10,9 @@ import pytest
 from botocore.exceptions import ClientError
 
 from support.job_results import CloudResourceHandler, FakeStatsd, MetricSubmitter, drain, objects_of
+
+# One after the other: the stories share a queue, and the old ports are there only once.
+pytestmark = pytest.mark.xdist_group("pipeline")
 
 BUCKET = "cloud-job-results-bucket"
 QUEUE = "cloud-job-results-queue"
@@ -169,3 +173,17 @@ def test_a_queue_that_does_not_exist_is_told_in_every_way(stack):
     assert caught.value.response["Error"]["Code"] == "AWS.SimpleQueueService.NonExistentQueue"
     with pytest.raises(stack.sqs.exceptions.QueueDoesNotExist):
         stack.sqs.get_queue_url(QueueName="no-such-queue")
+
+
+def test_the_localstack_client_finds_every_service(stack):
+    """The package that the application's own tests use; it knows the old ports by heart."""
+    old_ports = stack.s3.meta.endpoint_url.endswith(":4572")
+    script = f"""
+from localstack_client.session import Session
+
+session = Session()
+assert "{BUCKET}" in [bucket["Name"] for bucket in session.client("s3").list_buckets()["Buckets"]]
+assert session.client("sqs").get_queue_url(QueueName="{QUEUE}")["QueueUrl"].endswith("/{QUEUE}")
+"""
+    environment = {"USE_LEGACY_PORTS": "1", "LOCALSTACK_HOST": "localhost", "AWS_ENDPOINT_URL": ""} if old_ports else {}
+    stack.cloud.run(sys.executable, "-c", script, environment=environment)

@@ -228,8 +228,9 @@ impl<'a> Reader<'a> {
     }
 
     fn sized(&mut self) -> Result<&'a [u8], CodecError> {
-        let length = u16::from_be_bytes(self.array()?);
-        self.take(usize::from(length))
+        // The format allows for 32,767 bytes.
+        let length = i16::from_be_bytes(self.array()?);
+        self.take(usize::try_from(length).map_err(|_| too_large("a header's value"))?)
     }
 
     fn header(&mut self) -> Result<(String, HeaderValue), CodecError> {
@@ -238,6 +239,9 @@ impl<'a> Reader<'a> {
                 .map_err(|_| CodecError::syntax("a header of an event is not UTF-8"))
         };
         let [length] = self.array()?;
+        if length == 0 {
+            return Err(CodecError::syntax("a header of an event has no name"));
+        }
         let name = text(self.take(usize::from(length))?)?;
         let [kind] = self.array()?;
         let value = match kind {
@@ -290,6 +294,19 @@ mod tests {
         assert!(announce(MAX_FRAME, MAX_HEADERS + 1).is_err());
         assert!(announce(15, 0).is_err());
         assert!(announce(20, 8).is_err());
+    }
+
+    #[test]
+    fn what_would_not_be_written_is_not_read() {
+        let with_headers = |headers: &[u8]| {
+            let mut writer = FrameWriter::new();
+            writer.buffer.extend_from_slice(headers);
+            decode_frame(&writer.finish(b"").unwrap())
+        };
+        assert!(with_headers(&[1, b'n', 0]).is_ok());
+        assert!(with_headers(&[0, 0]).is_err());
+        let long = [&[1, b'n', 7, 0x80, 0x00][..], &[b'v'; 32_768]].concat();
+        assert!(with_headers(&long).is_err());
     }
 
     #[test]
