@@ -49,7 +49,7 @@ pub(crate) struct Cli {
 pub(crate) enum Command {
     /// Start the server.
     Start(Box<StartArgs>),
-    /// Stop the server that runs in the data directory.
+    /// Stop the server that runs in the data directory, and wait until it has ended.
     Stop(InstanceArgs),
     /// Restart the running server; persistent state stays.
     Restart(InstanceArgs),

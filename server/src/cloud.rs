@@ -2,10 +2,10 @@
 
 use std::future::Future;
 
-use cloudtwin_core::{RequestFilter, RequestRecord};
-use cloudtwin_smithy::ByteStream;
+use cloudtwin_core::{CrossOrigin, RequestFilter, RequestRecord};
+use cloudtwin_smithy::{AwsError, ByteStream};
 use http::request::Parts;
-use http::{Request, Response};
+use http::{HeaderMap, Request, Response};
 use serde::Serialize;
 use time::OffsetDateTime;
 
@@ -16,15 +16,20 @@ pub(crate) trait Pipeline: Send + Sync + 'static {
 
     /// Who decides what browsers may do with the answer to this request.
     fn cors_owner(&self, head: &Parts) -> CorsOwner;
+
+    /// Answers a preflight request in the form of the service that it means.
+    fn answer_preflight(&self, head: &Parts, answer: Result<HeaderMap, AwsError>) -> Response<ByteStream>;
 }
 
 /// Who sets the CORS rules of a request.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub(crate) enum CorsOwner {
     /// The server.
     Server,
     /// The API.
     ApiGateway,
+    /// The bucket, which says this.
+    Bucket(CrossOrigin),
 }
 
 /// The side of the cloud that people look after.

@@ -4,6 +4,8 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use cloudtwin_core::authorize::Enforcement;
+
 use crate::addresses::{self, DEFAULT_PORT, HostPort};
 use crate::cli::{Cli, Durability, InstanceArgs, LogFormat, StartArgs};
 use crate::directories;
@@ -70,6 +72,7 @@ pub(crate) struct CorsConfig {
     pub(crate) checks_disabled: bool,
     pub(crate) preflight_disabled: bool,
     pub(crate) apigateway_like_the_rest: bool,
+    pub(crate) buckets_like_the_rest: bool,
     pub(crate) extra_origins: Vec<String>,
     pub(crate) extra_allowed_headers: Vec<String>,
     pub(crate) extra_exposed_headers: Vec<String>,
@@ -91,6 +94,12 @@ pub(crate) struct Config {
     pub(crate) services: EnabledServices,
     pub(crate) sqs_endpoint_strategy: String,
     pub(crate) parity_access_keys: bool,
+    /// How strictly IAM is applied at the start.
+    pub(crate) enforcement: Enforcement,
+    /// Refuse access keys that were not issued here.
+    pub(crate) refuse_unknown_keys: bool,
+    /// Whether calls over plain HTTP count as encrypted.
+    pub(crate) plain_http_is_secure: bool,
     /// Check signatures of access keys that were not issued here, with the secret `test`.
     pub(crate) verify_unknown_keys: bool,
     pub(crate) cors: CorsConfig,
@@ -189,6 +198,9 @@ impl Config {
             services: EnabledServices::from_settings(&settings),
             sqs_endpoint_strategy: lowercase(&settings, "SQS_ENDPOINT_STRATEGY", "dynamic"),
             parity_access_keys: settings.flag("PARITY_AWS_ACCESS_KEY_ID"),
+            enforcement: enforcement(&settings),
+            refuse_unknown_keys: lowercase(&settings, "IAM_UNKNOWN_KEYS", "root") == "deny",
+            plain_http_is_secure: lowercase(&settings, "IAM_SECURE_TRANSPORT", "always") != "tls",
             verify_unknown_keys: !settings.flag("S3_SKIP_SIGNATURE_VALIDATION"),
             cors: cors(&settings),
             response_header: settings.flag("LOCALSTACK_RESPONSE_HEADER_ENABLED"),
@@ -249,6 +261,17 @@ fn lowercase(settings: &Settings, name: &str, default: &str) -> String {
     settings.text(name).map_or_else(|| default.to_owned(), str::to_ascii_lowercase)
 }
 
+/// Soft mode is asked for to see what enforcement would do, so it wins.
+fn enforcement(settings: &Settings) -> Enforcement {
+    if settings.flag("IAM_SOFT_MODE") {
+        Enforcement::SoftMode
+    } else if settings.flag("ENFORCE_IAM") {
+        Enforcement::Enforced
+    } else {
+        Enforcement::Disabled
+    }
+}
+
 fn list(settings: &Settings, name: &str) -> Vec<String> {
     let items = settings.text(name).unwrap_or_default().split(',');
     items.map(str::trim).filter(|item| !item.is_empty()).map(str::to_owned).collect()
@@ -260,6 +283,7 @@ fn cors(settings: &Settings) -> CorsConfig {
         checks_disabled: settings.flag("DISABLE_CORS_CHECKS"),
         preflight_disabled: settings.flag("DISABLE_PREFLIGHT_PROCESSING"),
         apigateway_like_the_rest: settings.flag("DISABLE_CUSTOM_CORS_APIGATEWAY"),
+        buckets_like_the_rest: settings.flag("DISABLE_CUSTOM_CORS_S3"),
         extra_origins: list(settings, "EXTRA_CORS_ALLOWED_ORIGINS"),
         extra_allowed_headers: list(settings, "EXTRA_CORS_ALLOWED_HEADERS"),
         extra_exposed_headers: list(settings, "EXTRA_CORS_EXPOSE_HEADERS"),

@@ -2,6 +2,7 @@
 
 pub(crate) mod connection;
 pub(crate) mod cors;
+pub(crate) mod header_case;
 pub(crate) mod legacy_ports;
 pub(crate) mod listeners;
 pub(crate) mod tls;
@@ -16,7 +17,7 @@ use bytes::Bytes;
 use cloudtwin_smithy::{ByteStream, StreamError};
 use futures_util::FutureExt;
 use http::header::{HeaderName, HeaderValue};
-use http::{Request, Response, StatusCode};
+use http::{Request, Response, StatusCode, Version};
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
@@ -26,6 +27,7 @@ use cloudtwin_core::ConnectionInfo;
 
 use crate::cloud::{Admin, CorsOwner, Pipeline};
 use cors::{Cors, Verdict};
+use header_case::HeaderCase;
 use tls::Tls;
 
 /// The version in every response and in the health endpoint.
@@ -40,6 +42,7 @@ pub(crate) struct Gateway<C> {
     pub(crate) admin: AdminApi<C>,
     pub(crate) cors: Cors,
     pub(crate) tls: Arc<Tls>,
+    pub(crate) header_case: HeaderCase,
     /// Whether responses carry [`LOCALSTACK_HEADER`].
     pub(crate) response_header: bool,
 }
@@ -52,15 +55,20 @@ impl<C: Pipeline + Admin> Gateway<C> {
         request: Request<Incoming>,
     ) -> Response<ByteStream> {
         let (mut head, body) = request.into_parts();
+        let version = head.version;
         let admin = crate::admin::owns(&head);
         let caller = self.cors.caller(&head).map(|caller| {
             let owner = if admin { CorsOwner::Server } else { self.cloud.cors_owner(&head) };
             (caller, owner)
         });
-        if let Some((caller, owner)) = &caller
-            && let Verdict::Answer(response) = self.cors.judge(&head, caller, *owner)
-        {
-            return self.finish(response);
+        if let Some((caller, owner)) = &caller {
+            match self.cors.judge(&head, caller, owner) {
+                Verdict::Pass => {}
+                Verdict::Answer(response) => return self.finish(version, response),
+                Verdict::Preflight(answer) => {
+                    return self.finish(version, self.cloud.answer_preflight(&head, answer));
+                }
+            }
         }
         let body = into_stream(body);
         let response = if admin {
@@ -70,13 +78,17 @@ impl<C: Pipeline + Admin> Gateway<C> {
             let answer = AssertUnwindSafe(self.cloud.handle(Request::from_parts(head, body))).catch_unwind();
             answer.await.unwrap_or_else(|_| panicked())
         };
-        self.finish(match caller {
-            Some((caller, owner)) => self.cors.decorate(response, &caller, owner),
+        let response = match caller {
+            Some((caller, owner)) => self.cors.decorate(response, &caller, &owner),
             None => response,
-        })
+        };
+        self.finish(version, response)
     }
 
-    fn finish(&self, mut response: Response<ByteStream>) -> Response<ByteStream> {
+    fn finish(&self, version: Version, mut response: Response<ByteStream>) -> Response<ByteStream> {
+        if version < Version::HTTP_2 {
+            self.header_case.apply(&mut response);
+        }
         if self.response_header {
             response.headers_mut().insert(LOCALSTACK_HEADER, HeaderValue::from_static(VERSION));
         }
@@ -100,7 +112,7 @@ fn into_stream(body: Incoming) -> ByteStream {
 const UNWANTED: u64 = 32 << 20;
 const UNWANTED_TIME: Duration = Duration::from_secs(10);
 
-/// A request's body as it arrives. It is there until it is dropped.
+/// A request's body as it arrives. It is there until its end, or until it is dropped.
 struct RequestBody(Option<Incoming>);
 
 /// Many clients look for an answer only after they have sent everything. What a refused request
@@ -133,12 +145,13 @@ impl Body for RequestBody {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, StreamError>>> {
-        match &mut self.0 {
-            Some(body) => {
-                Pin::new(body).poll_frame(cx).map_err(|error| StreamError::Io(std::io::Error::other(error)))
-            }
-            None => Poll::Ready(None),
+        let Some(body) = &mut self.0 else { return Poll::Ready(None) };
+        let frame = std::task::ready!(Pin::new(body).poll_frame(cx));
+        if !matches!(frame, Some(Ok(_))) {
+            // Nothing more comes, so nothing is left to be read once this is dropped.
+            self.0 = None;
         }
+        Poll::Ready(frame.map(|frame| frame.map_err(|error| StreamError::Io(std::io::Error::other(error)))))
     }
 
     fn is_end_stream(&self) -> bool {
@@ -146,6 +159,6 @@ impl Body for RequestBody {
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.0.as_ref().map_or_else(SizeHint::default, Body::size_hint)
+        self.0.as_ref().map_or_else(|| SizeHint::with_exact(0), Body::size_hint)
     }
 }

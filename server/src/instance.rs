@@ -13,6 +13,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::failure::{Failure, Kind};
+use crate::machine;
 
 /// What a pid file says.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -104,17 +105,25 @@ impl PidFile {
             Failure::new(Kind::DataDir, format!("pid file {} cannot be written: {error}", path.display()))
         };
         fs::create_dir_all(&directory).map_err(failure)?;
-        let mut file = open(&path, true).map_err(failure)?;
-        match file.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => {
-                let message = format!("a server runs on port {} already: stop it first", record.port);
-                return Err(Failure::new(Kind::Running, message));
-            }
-            Err(TryLockError::Error(error)) => return Err(failure(error)),
+        if open(&path, false).is_ok_and(|other| matches!(other.try_lock(), Err(TryLockError::WouldBlock))) {
+            let message = format!("a server runs on port {} already: stop it first", record.port);
+            return Err(Failure::new(Kind::Running, message));
         }
+        // It gets its name when it is locked and complete: a file that is not is taken for one left
+        // behind, and removed by whoever finds it.
+        let unnamed = directory.join(format!("{}.{}", record.port, record.pid));
         let text = serde_json::to_vec(record).map_err(|error| failure(error.into()))?;
-        file.set_len(0).and_then(|()| file.write_all(&text)).map_err(failure)?;
+        let written = open(&unnamed, true).and_then(|mut file| {
+            file.try_lock()?;
+            file.set_len(0)?;
+            file.write_all(&text)?;
+            fs::rename(&unnamed, &path)?;
+            Ok(file)
+        });
+        let file = written.map_err(|error| {
+            let _ = fs::remove_file(&unnamed);
+            failure(error)
+        })?;
         Ok(Self { path, _file: file })
     }
 }
@@ -197,15 +206,40 @@ impl Running {
             .map_err(|error| failed(error.to_string()))
     }
 
-    /// Waits until the process has ended; false when it still runs after `limit`.
+    /// Waits until the process has ended; false when it still runs after `limit`. One that has ended
+    /// and whose parent has not asked how counts as ended where the system tells (Linux).
     pub(crate) fn wait_for_end(self, limit: Duration) -> bool {
+        let deadline = machine::instant() + limit;
+        let pid = self.record.pid;
         let (sender, receiver) = mpsc::channel();
-        // The process holds the lock until it ends. The thread is left behind when it does not.
+        // The server holds the lock until nothing is left to do. The thread is left behind when it
+        // does not get there.
         std::thread::spawn(move || {
             let _ = sender.send(self.file.lock_shared().is_ok());
         });
-        receiver.recv_timeout(limit).unwrap_or(false)
+        if !receiver.recv_timeout(limit).unwrap_or(false) {
+            return false;
+        }
+        // The rest is the system's work, and nothing announces its end to somebody else's process.
+        while lives(pid) {
+            if machine::instant() >= deadline {
+                return false;
+            }
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        true
     }
+}
+
+/// Whether a process has not ended.
+fn lives(pid: u32) -> bool {
+    let id = i32::try_from(pid).ok().and_then(rustix::process::Pid::from_raw);
+    let exists = id.is_some_and(|id| rustix::process::test_kill_process(id) != Err(rustix::io::Errno::SRCH));
+    // The state follows the program's name, which may hold parentheses itself.
+    let ended = |stat: String| {
+        stat.rsplit_once(") ").is_some_and(|(_, state)| state.starts_with('Z') || state.starts_with('X'))
+    };
+    exists && !fs::read_to_string(format!("/proc/{pid}/stat")).is_ok_and(ended)
 }
 
 #[cfg(test)]
@@ -224,6 +258,31 @@ mod tests {
         assert_eq!(running(dir.path())[0].record, record(4566));
         drop(file);
         assert!(running(dir.path()).is_empty());
+    }
+
+    #[test]
+    fn who_ended_unasked_for_has_ended() {
+        let mut child = std::process::Command::new("sleep").arg("60").spawn().unwrap();
+        assert!(lives(child.id()));
+        child.kill().unwrap();
+        // Nobody has waited for it, so at first it is there and has not ended, then it has.
+        while lives(child.id()) {
+            std::thread::yield_now();
+        }
+        assert!(rustix::process::test_kill_process(rustix::process::Pid::from_child(&child)).is_ok());
+        child.wait().unwrap();
+        assert!(!lives(child.id()));
+    }
+
+    #[test]
+    fn a_port_has_one_pid_file() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = PidFile::write(dir.path(), &record(4566)).unwrap();
+        let failure = PidFile::write(dir.path(), &record(4566)).unwrap_err();
+        assert_eq!(failure.to_string(), "a server runs on port 4566 already: stop it first");
+        assert_eq!(fs::read_dir(run_dir(dir.path())).unwrap().count(), 1);
+        drop(file);
+        PidFile::write(dir.path(), &record(4566)).unwrap();
     }
 
     #[test]

@@ -1,10 +1,10 @@
 //! The cloud with its services, as the gateway and the admin endpoints see it.
 
 use cloudtwin_core::{Cloud, CloudConfig, RequestFilter, RequestRecord, Service};
-use cloudtwin_smithy::ByteStream;
+use cloudtwin_smithy::{AwsError, ByteStream};
 use cloudtwin_store::{Db, Durability};
 use http::request::Parts;
-use http::{Request, Response};
+use http::{HeaderMap, Request, Response};
 use time::OffsetDateTime;
 
 use crate::cloud::{Admin, Clock, ClockChange, CorsOwner, Pipeline, ResetError, ServiceState};
@@ -19,6 +19,7 @@ const MAX_OFFSET: i64 = 3_155_760_000_000;
 fn services() -> Vec<Service> {
     vec![
         cloudtwin_iam::service(),
+        cloudtwin_organizations::service(),
         cloudtwin_s3::service(),
         cloudtwin_sqs::service(),
         cloudtwin_sts::service(),
@@ -50,6 +51,9 @@ impl Served {
             public_host,
             public_https: config.public_https,
             port,
+            enforcement: config.enforcement,
+            refuse_unknown_keys: config.refuse_unknown_keys,
+            plain_http_is_secure: config.plain_http_is_secure,
             verify_unknown_keys: config.verify_unknown_keys,
             decode_access_keys: config.parity_access_keys,
             sqs_endpoint_strategy: config.sqs_endpoint_strategy.clone(),
@@ -68,8 +72,12 @@ impl Pipeline for Served {
     fn cors_owner(&self, head: &Parts) -> CorsOwner {
         match self.0.service_of(head) {
             Some("execute-api" | "apigateway" | "apigatewayv2") => CorsOwner::ApiGateway,
-            _ => CorsOwner::Server,
+            _ => self.0.cross_origin(head).map_or(CorsOwner::Server, CorsOwner::Bucket),
         }
+    }
+
+    fn answer_preflight(&self, head: &Parts, answer: Result<HeaderMap, AwsError>) -> Response<ByteStream> {
+        self.0.answer_preflight(head, answer)
     }
 }
 

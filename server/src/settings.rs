@@ -365,9 +365,9 @@ mod tests {
 
     #[test]
     fn what_does_not_exist_yet_is_announced_only_when_it_is_asked_for() {
-        assert!(load(&[("ENFORCE_IAM", "0")]).warnings().is_empty());
-        let warnings = load(&[("ENFORCE_IAM", "1")]).warnings();
+        assert!(load(&[("LAMBDA_DEBUG_MODE", "0")]).warnings().is_empty());
+        let warnings = load(&[("LAMBDA_DEBUG_MODE", "1")]).warnings();
         assert_eq!(warnings.len(), 1);
-        assert!(warnings[0].starts_with("ENFORCE_IAM is set but has no effect: "), "{warnings:?}");
+        assert!(warnings[0].starts_with("LAMBDA_DEBUG_MODE is set but has no effect: "), "{warnings:?}");
     }
 }

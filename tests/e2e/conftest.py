@@ -1,5 +1,6 @@
 """Fixtures: fresh clouds and their clients."""
 
+import itertools
 import os
 import uuid
 
@@ -26,8 +27,22 @@ def pytest_configure(config):
 
 
 def pytest_collection_modifyitems(items):
-    """The slowest begin first, so that nobody waits for them alone at the end."""
-    items.sort(key=lambda item: item.get_closest_marker("slow") is None)
+    """The slowest begin first, so that nobody waits for them alone at the end.
+
+    A worker holds on to the story that it will tell next, so a slow one is followed by a quick one.
+    """
+
+    def seconds(item):
+        marker = item.get_closest_marker("slow")
+        return marker.kwargs.get("seconds", 10) if marker else 0
+
+    slow = sorted((item for item in items if seconds(item)), key=seconds, reverse=True)
+    quick = [item for item in items if not seconds(item)]
+    workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    ordered = slow[:workers] + quick[:workers]
+    for pair in itertools.zip_longest(slow[workers:], quick[workers:]):
+        ordered += [item for item in pair if item]
+    items[:] = ordered
 
 
 @pytest.hookimpl(wrapper=True)

@@ -11,8 +11,7 @@ from support.load import DELETED, Ledger, Sender, Taker, Writer, is_whole
 from support.waiting import eventually
 
 
-
-@pytest.mark.slow
+@pytest.mark.slow(seconds=30)
 @pytest.mark.parametrize(("durability", "crashes", "most"), [("default", 25, 400), ("sync", 10, 150)])
 def test_every_acknowledged_write_survives_every_crash(request, clouds, durability, crashes, most):
     cloud = clouds(request, "--durability", durability)

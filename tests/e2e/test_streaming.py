@@ -72,7 +72,7 @@ class MemoryWatch(threading.Thread):
         self.join()
 
 
-@pytest.mark.slow
+@pytest.mark.slow(seconds=20)
 def test_a_gibibyte_flows_through_in_flat_memory(own_cloud):
     s3 = own_cloud.client("s3")
     s3.create_bucket(Bucket="large")
@@ -88,7 +88,7 @@ def test_a_gibibyte_flows_through_in_flat_memory(own_cloud):
     assert watch.highest < FLAT, f"{watch.highest >> 20} MiB"
 
 
-@pytest.mark.slow
+@pytest.mark.slow(seconds=20)
 def test_a_gibibyte_in_parts_takes_no_more_memory(own_cloud):
     s3 = own_cloud.client("s3")
     s3.create_bucket(Bucket="large")

@@ -14,7 +14,7 @@ def workspace(own_cloud, tmp_path):
     return Workspace(own_cloud, tmp_path)
 
 
-@pytest.mark.slow
+@pytest.mark.slow(seconds=180)
 @pytest.mark.parametrize("provider", ["provider_localstack.tf", "provider_endpoints_only.tf"])
 def test_a_pipeline_is_built_used_and_removed(own_cloud, workspace, provider):
     workspace.add(provider, "pipeline.tf").init()
@@ -33,7 +33,7 @@ def test_a_pipeline_is_built_used_and_removed(own_cloud, workspace, provider):
     assert s3.list_buckets()["Buckets"] == [] and "QueueUrls" not in sqs.list_queues()
 
 
-@pytest.mark.slow
+@pytest.mark.slow(seconds=190)
 def test_a_bucket_with_everything(own_cloud, workspace):
     (workspace.directory / "file.bin").write_bytes(bytes(range(256)) * 4096)
     workspace.add("provider_localstack.tf", "buckets.tf").init()
@@ -58,7 +58,7 @@ def test_a_bucket_with_everything(own_cloud, workspace):
     assert s3.list_buckets()["Buckets"] == []
 
 
-@pytest.mark.slow
+@pytest.mark.slow(seconds=300)
 def test_queues_with_dead_letters_and_order(own_cloud, workspace):
     workspace.add("provider_localstack.tf", "queues.tf").init()
     assert "Resources: 5 added" in workspace.apply()
@@ -81,7 +81,7 @@ def test_queues_with_dead_letters_and_order(own_cloud, workspace):
     assert "QueueUrls" not in sqs.list_queues()
 
 
-@pytest.mark.slow
+@pytest.mark.slow(seconds=120)
 def test_users_roles_and_policies(own_cloud, workspace):
     workspace.add("provider_localstack.tf", "identities.tf").init()
     assert "Resources: 13 added" in workspace.apply()
@@ -102,7 +102,7 @@ def test_users_roles_and_policies(own_cloud, workspace):
         iam.get_role(RoleName="worker")
 
 
-@pytest.mark.slow
+@pytest.mark.slow(seconds=40)
 def test_a_provider_that_skips_nothing_learns_who_it_is(own_cloud, workspace):
     workspace.add("provider_endpoints_only.tf", "account.tf").init()
     workspace.apply()
@@ -113,7 +113,7 @@ def test_a_provider_that_skips_nothing_learns_who_it_is(own_cloud, workspace):
     }
 
 
-@pytest.mark.slow
+@pytest.mark.slow(seconds=90)
 def test_tflocal_needs_no_provider_configuration(own_cloud, tmp_path):
     workspace = Workspace(own_cloud, tmp_path, "tflocal").add("account.tf")
     workspace.write("main.tf", 'resource "aws_s3_bucket" "it" {\n  bucket = "made-by-tflocal"\n}\n')
@@ -124,3 +124,16 @@ def test_tflocal_needs_no_provider_configuration(own_cloud, tmp_path):
     assert workspace.outputs()["account"] == "000000000000"
     assert [bucket["Name"] for bucket in own_cloud.client("s3").list_buckets()["Buckets"]] == ["made-by-tflocal"]
     assert "Resources: 1 destroyed." in workspace.destroy()
+
+
+@pytest.mark.slow(seconds=120)
+def test_an_organization_with_an_account_and_a_policy(own_cloud, workspace):
+    workspace.add("provider_localstack.tf", "organization.tf").init()
+    assert "Apply complete! Resources: 5 added" in workspace.apply()
+    workspace.plan_is_empty()
+    organizations = own_cloud.client("organizations")
+    account = organizations.describe_account(AccountId=workspace.outputs()["account"])["Account"]
+    assert (account["Name"], account["Status"]) == ("prod", "ACTIVE")
+    assert "Destroy complete! Resources: 5 destroyed." in workspace.destroy()
+    with pytest.raises(ClientError, match="Your account is not a member of an organization."):
+        organizations.describe_organization()

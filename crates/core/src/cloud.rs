@@ -5,12 +5,17 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use cloudtwin_sigv4::SigningKeyCache;
+use cloudtwin_smithy::AwsError;
 use cloudtwin_smithy::schema::ProtocolId;
 use cloudtwin_store::{Db, StoreError};
 use http::request::Parts;
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 
+use crate::authorize::{
+    Decisions, Enforcement, Identities, OrganizationMembers, OrganizationPolicies, PolicyCache, Resources,
+    Switch,
+};
 use crate::clock::Clock;
 use crate::config::CloudConfig;
 use crate::effects::Claims;
@@ -36,6 +41,12 @@ struct Inner {
     signals: Signals,
     signing_keys: SigningKeyCache,
     recorder: Recorder,
+    enforcement: Switch,
+    decisions: Decisions,
+    policy_cache: PolicyCache,
+    identities: Option<Arc<dyn Identities>>,
+    organizations: Option<Arc<dyn OrganizationMembers>>,
+    resources: HashMap<&'static str, Arc<dyn Resources>>,
     effects: Arc<Notify>,
     claims: Claims,
     used: Mutex<HashSet<&'static str>>,
@@ -61,6 +72,16 @@ impl Cloud {
         let cloud = Self(Arc::new(Inner {
             front_doors: services.iter().flat_map(|service| service.front_doors.clone()).collect(),
             recorder: Recorder::new(config.record_capacity),
+            enforcement: Switch::new(config.enforcement),
+            decisions: Decisions::default(),
+            policy_cache: PolicyCache::default(),
+            identities: services.iter().find_map(|service| service.identities.clone()),
+            organizations: services.iter().find_map(|service| service.organizations.clone()),
+            resources: services
+                .iter()
+                .filter_map(|service| service.resources.clone())
+                .map(|resources| (resources.namespace(), resources))
+                .collect(),
             db,
             config,
             services,
@@ -131,6 +152,43 @@ impl Cloud {
     pub async fn reset(&self, service: Option<&str>) -> Result<(), StoreError> {
         let prefix = service.map(|name| format!("{name}/")).unwrap_or_default();
         self.0.db.reset(&prefix).await.map(drop)
+    }
+
+    /// How strictly IAM is applied.
+    pub fn enforcement(&self) -> Enforcement {
+        self.0.enforcement.get()
+    }
+
+    /// Applies IAM otherwise from now on.
+    pub fn set_enforcement(&self, state: Enforcement) {
+        self.0.enforcement.set(state);
+    }
+
+    pub(crate) fn decisions(&self) -> &Decisions {
+        &self.0.decisions
+    }
+
+    pub(crate) fn policy_cache(&self) -> &PolicyCache {
+        &self.0.policy_cache
+    }
+
+    pub(crate) fn identities(&self) -> Option<&dyn Identities> {
+        self.0.identities.as_deref()
+    }
+
+    /// Who knows the resources whose ARNs have this service segment.
+    pub(crate) fn resources(&self, namespace: &str) -> Option<&dyn Resources> {
+        self.0.resources.get(namespace).map(|resources| &**resources)
+    }
+
+    pub(crate) fn organization_of(
+        &self,
+        account: &str,
+    ) -> Result<Option<Arc<OrganizationPolicies>>, AwsError> {
+        match &self.0.organizations {
+            Some(organizations) => organizations.organization(self, account),
+            None => Ok(None),
+        }
     }
 
     pub(crate) fn signals(&self) -> &Signals {
@@ -265,30 +323,42 @@ impl Cloud {
 /// A random number.
 #[expect(clippy::disallowed_methods, reason = "this is where the cloud's ids come from")]
 pub(crate) fn random() -> u128 {
-    uuid::Uuid::new_v4().as_u128() ^ (uuid::Uuid::new_v4().as_u128() << 64)
+    // Each covers the few bits of the other that are not random.
+    uuid::Uuid::new_v4().as_u128() ^ uuid::Uuid::new_v4().as_u128().rotate_left(64)
 }
 
 /// A random UUID.
 #[expect(clippy::disallowed_methods, reason = "this is where the cloud's ids come from")]
 pub(crate) fn uuid() -> String {
-    uuid::Uuid::new_v4().hyphenated().to_string()
+    let mut text = uuid::Uuid::encode_buffer();
+    uuid::Uuid::new_v4().hyphenated().encode_lower(&mut text).to_owned()
 }
 
 /// `length` random characters of `alphabet`.
 pub(crate) fn random_text(alphabet: &[u8], length: usize) -> String {
-    let mut pool = 0_u128;
-    let mut left = 0_u32;
-    let size = alphabet.len().max(1) as u128;
     let mut text = String::with_capacity(length);
-    for _ in 0..length {
-        if left == 0 {
-            (pool, left) = (random(), 12);
+    while text.len() < length {
+        // Sixteen bits for each character: with at most 64 of them, none is preferred by more than a thousandth.
+        let random = random().to_ne_bytes();
+        for pair in random.as_chunks::<2>().0.iter().take(length - text.len()) {
+            let at = (usize::from(u16::from_ne_bytes(*pair)) * alphabet.len()) >> 16;
+            text.push(alphabet.get(at).map_or('0', |byte| char::from(*byte)));
         }
-        if let Some(byte) = alphabet.get((pool % size) as usize) {
-            text.push(char::from(*byte));
-        }
-        pool /= size;
-        left -= 1;
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn random_texts_have_their_length_and_alphabet() {
+        for length in [0, 1, 7, 8, 9, 16, 100] {
+            assert_eq!(random_text(b"x", length), "x".repeat(length));
+            assert!(random_text(b"abc", length).bytes().all(|byte| b"abc".contains(&byte)));
+        }
+        let all = random_text(b"0123456789", 2000);
+        assert!((b'0'..=b'9').all(|digit| all.bytes().any(|byte| byte == digit)));
+    }
 }

@@ -3,6 +3,8 @@
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
 
+use crate::authorize::Enforcement;
+
 /// The facts of the connection that a request came in on, as an extension of the request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ConnectionInfo {
@@ -35,6 +37,12 @@ pub struct CloudConfig {
     /// Treat access keys of the form `AKIA…`/`ASIA…` that were not issued here as account numbers
     /// in disguise, as AWS does (LocalStack's `PARITY_AWS_ACCESS_KEY_ID=1`).
     pub decode_access_keys: bool,
+    /// How strictly IAM is applied at the start; it can be changed while the cloud runs.
+    pub enforcement: Enforcement,
+    /// Refuse access keys that were never issued, instead of taking them for an account's root.
+    pub refuse_unknown_keys: bool,
+    /// Whether calls over plain HTTP count as encrypted (`aws:SecureTransport`).
+    pub plain_http_is_secure: bool,
     /// How SQS writes queue URLs (`SQS_ENDPOINT_STRATEGY`): `standard`, `domain`, `path`,
     /// `dynamic` or `off`.
     pub sqs_endpoint_strategy: String,
@@ -56,6 +64,9 @@ impl Default for CloudConfig {
             default_region: "us-east-1".to_owned(),
             verify_unknown_keys: false,
             decode_access_keys: false,
+            enforcement: Enforcement::Disabled,
+            refuse_unknown_keys: false,
+            plain_http_is_secure: true,
             sqs_endpoint_strategy: "dynamic".to_owned(),
             max_body: 64 << 20,
             record_capacity: 10_000,

@@ -1,12 +1,13 @@
 //! What a handler sees of the cloud.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use cloudtwin_smithy::{AwsError, Timestamp};
 use cloudtwin_store::{BlobStore, ScopedDb};
 use http::{HeaderName, HeaderValue};
 use parking_lot::Mutex;
 
+use crate::authorize::{DeniedElements, Operation, Subject};
 use crate::caller::Caller;
 use crate::clock::Clock;
 use crate::cloud::Cloud;
@@ -25,6 +26,10 @@ pub(crate) struct CallState {
     pub(crate) region: String,
     pub(crate) request: RequestFacts,
     pub(crate) response: Mutex<ResponseExtras>,
+    /// What is called, if permissions are to be decided.
+    pub(crate) operation: Option<Operation>,
+    pub(crate) subject: OnceLock<Arc<Subject>>,
+    pub(crate) denied_elements: Mutex<DeniedElements>,
     /// Effects that this call has committed and that are delivered before its response is sent.
     pub(crate) emitted: Mutex<Vec<EffectKey>>,
     /// Effects that the background leaves to this call: emitted, or about to be.
@@ -53,6 +58,10 @@ pub struct RequestFacts {
     pub source_ip: String,
     /// The `User-Agent` header.
     pub user_agent: String,
+    /// The `Referer` header.
+    pub referer: String,
+    /// The services through which the call was forwarded (`aws:CalledVia`), the first one first.
+    pub called_via: Vec<String>,
     /// The `X-Amzn-Trace-Id` header.
     pub trace_id: String,
     /// Whether the client's connection is encrypted.
@@ -69,7 +78,13 @@ pub(crate) struct ResponseExtras {
 }
 
 impl Ctx {
-    pub(crate) fn new(cloud: Cloud, caller: Caller, region: String, request: RequestFacts) -> Self {
+    pub(crate) fn new(
+        cloud: Cloud,
+        caller: Caller,
+        region: String,
+        request: RequestFacts,
+        operation: Option<Operation>,
+    ) -> Self {
         Self(Arc::new(CallState {
             db: cloud.db().scoped(&caller.account, &region),
             cloud,
@@ -77,6 +92,9 @@ impl Ctx {
             region,
             request,
             response: Mutex::default(),
+            operation,
+            subject: OnceLock::new(),
+            denied_elements: Mutex::default(),
             emitted: Mutex::default(),
             claims: Mutex::default(),
         }))
@@ -86,6 +104,15 @@ impl Ctx {
     pub(crate) fn claim(&self, key: EffectKey) {
         self.0.cloud.claims().add(key);
         self.0.claims.lock().push(key);
+    }
+
+    /// The services through which a call that this one forwards will have gone.
+    pub(crate) fn forwarding_services(&self) -> Vec<String> {
+        let mut services = self.0.request.called_via.clone();
+        if let Some(operation) = &self.0.operation {
+            services.push(format!("{}.amazonaws.com", operation.schema.service.signing_name));
+        }
+        services
     }
 
     pub(crate) fn state(&self) -> &CallState {

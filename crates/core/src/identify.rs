@@ -47,6 +47,14 @@ pub(crate) struct Identified {
     pub(crate) bucket_of_host: Option<String>,
 }
 
+impl Identified {
+    /// Whether an operation must be named, as everywhere but in REST, and is not.
+    pub(crate) fn names_no_operation(&self) -> bool {
+        let rest = matches!(self.protocol, ProtocolId::RestJson | ProtocolId::RestXml);
+        self.operation.is_none() && !rest
+    }
+}
+
 /// No service is meant that anybody knows.
 pub(crate) struct Unidentified;
 

@@ -1,5 +1,6 @@
 //! The life of a request, stage by stage.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -14,15 +15,16 @@ use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response};
 
 use crate::authenticate::{Authenticated, authenticate, family};
+use crate::authorize::Operation;
 use crate::body::{self, CollectError};
-use crate::call::{Internal, output_document};
+use crate::call::{Internal, whole_document};
 use crate::caller::{Caller, Principal};
 use crate::cloud::{Cloud, uuid};
 use crate::config::ConnectionInfo;
 use crate::ctx::{Ctx, RequestFacts};
 use crate::effects::EffectRow;
 use crate::identify::{self, Found, Identified};
-use crate::record::{RequestRecord, redacted};
+use crate::record::{Identity, RequestRecord, redacted};
 use crate::respond;
 use crate::service::{AnyOperation, Known, Service, ValidationStyle};
 
@@ -68,6 +70,10 @@ impl Cloud {
         body: ByteStream,
     ) -> Result<Response<ByteStream>, AwsError> {
         let parts = call.parts;
+        if identified.names_no_operation() {
+            call.record.error = Some("UnknownOperationException".to_owned());
+            return Ok(respond::no_operation(&call.record.request_id));
+        }
         let service = match &identified.service {
             Found::Served(_) => self.enabled(&identified.service)?,
             Found::Indexed(indexed) => {
@@ -76,12 +82,12 @@ impl Cloud {
                     Some(name) => indexed.operation(name),
                     None => indexed.route(parts.method.as_str(), &identified.path, query),
                 };
-                call.record.operation = operation.map(str::to_owned);
+                call.record.operation = operation.map(Cow::Borrowed);
                 return Err(self.refuse_indexed(&identified, operation));
             }
         };
         let (known, labels) = route(&identified, &service, parts)?;
-        call.record.operation = Some(known.name.to_owned());
+        call.record.operation = Some(Cow::Borrowed(known.name));
         let operation = self.operation(&service, &known)?;
         let schema = operation.schema();
 
@@ -122,11 +128,16 @@ impl Cloud {
             .map_err(|error| protocol.decode_error(&error))?;
         let input = input.ok_or_else(|| AwsError::new("InternalFailure", 500, "the input was not read"))?;
         call.record.parameters = redacted(&*input);
-        validate_input(&service, schema, &*input, report)?;
 
-        let ctx = self.ctx(authenticated.caller, authenticated.region, call.facts());
+        let called = Operation { schema, protocol: identified.protocol };
+        let ctx = self.ctx(authenticated.caller, authenticated.region, call.facts(), Some(called));
+        let verdict = self.verdict(&ctx, &service, &*input)?;
+        if let Some(verdict) = verdict {
+            self.apply(&ctx, verdict).await?;
+        }
+        validate_input(&service, schema, &*input, report)?;
         let output = self.run(&ctx, &*operation, input).await?;
-        let context = ResponseContext { request_id: &call.record.request_id };
+        let context = call.response_context();
         let mut response =
             protocol.encode(schema, &*output, context).map_err(|error| ctx.internal_error(&error))?;
         let extras = std::mem::take(&mut *ctx.state().response.lock());
@@ -147,7 +158,18 @@ impl Cloud {
         caller: Caller,
         region: &str,
     ) -> Result<Document, AwsError> {
-        self.invoke(Internal { service, operation, input, caller, region, depth: 1, base_url: "" }).await
+        let call = Internal {
+            service,
+            operation,
+            input,
+            caller,
+            region,
+            depth: 1,
+            base_url: "",
+            called_via: Vec::new(),
+            trusted: false,
+        };
+        self.invoke(call).await
     }
 
     /// A call from inside: enters after authentication, and is recorded like any other.
@@ -157,19 +179,18 @@ impl Cloud {
             request_id: uuid(),
             base_url: call.base_url.to_owned(),
             depth: call.depth,
+            called_via: call.called_via.clone(),
             ..RequestFacts::default()
         };
         let mut record = RequestRecord {
-            operation: Some(call.operation.to_owned()),
+            operation: Some(Cow::Owned(call.operation.to_owned())),
             via: Some(match &call.caller.principal {
                 Principal::Service { name, .. } => name.clone(),
                 _ => "forwarded".to_owned(),
             }),
-            ..blank_record(self, &facts.request_id)
+            ..blank_record(self, facts.request_id.clone())
         };
-        record.caller.clone_from(&call.caller.arn);
-        record.account.clone_from(&call.caller.account);
-        call.region.clone_into(&mut record.region);
+        record.identity = self.recorder().identity(&call.caller.arn, &call.caller.account, call.region);
         let result = self.invoke_checked(&call, facts, &mut record).await;
         match &result {
             Ok(_) => record.status = 200,
@@ -200,10 +221,17 @@ impl Cloud {
             .read(&mut DocumentReader::new(call.input, &mut report))
             .map_err(|error| AwsError::new("SerializationException", 400, error.message))?;
         record.parameters = redacted(&*input);
-        validate_input(&service, operation.schema(), &*input, report)?;
-        let ctx = self.ctx(call.caller.clone(), call.region.to_owned(), facts);
+        let schema = operation.schema();
+        let protocol = schema.service.protocols.first().copied().unwrap_or(ProtocolId::Json);
+        let called = (!call.trusted).then_some(Operation { schema, protocol });
+        let ctx = self.ctx(call.caller.clone(), call.region.to_owned(), facts, called);
+        let verdict = self.verdict(&ctx, &service, &*input)?;
+        if let Some(verdict) = verdict {
+            self.apply(&ctx, verdict).await?;
+        }
+        validate_input(&service, schema, &*input, report)?;
         let output = self.run(&ctx, &*operation, input).await?;
-        output_document(&*output, &ctx)
+        whole_document(&*output, &ctx).await
     }
 
     /// Runs a service's own task.
@@ -222,14 +250,20 @@ impl Cloud {
             depth: row.depth,
             ..RequestFacts::default()
         };
-        let ctx = self.ctx(row.caller.clone(), row.region.clone(), facts);
+        let ctx = self.ctx(row.caller.clone(), row.region.clone(), facts, None);
         run(ctx.clone(), payload.clone()).await?;
         self.deliver_emitted(&ctx).await;
         Ok(())
     }
 
-    fn ctx(&self, caller: Caller, region: String, request: RequestFacts) -> Ctx {
-        Ctx::new(self.clone(), caller, region, request)
+    fn ctx(
+        &self,
+        caller: Caller,
+        region: String,
+        request: RequestFacts,
+        operation: Option<Operation>,
+    ) -> Ctx {
+        Ctx::new(self.clone(), caller, region, request, operation)
     }
 
     /// Runs the handler, and then what it emitted.
@@ -380,10 +414,14 @@ fn hoisted_headers(headers: &HeaderMap, query: &str) -> Option<HeaderMap> {
     merged
 }
 
-type Labels = Vec<(&'static str, String)>;
+pub(crate) type Labels = Vec<(&'static str, String)>;
 
 /// The operation that a request means, and the labels of its path.
-fn route(identified: &Identified, service: &Service, parts: &Parts) -> Result<(Known, Labels), AwsError> {
+pub(crate) fn route(
+    identified: &Identified,
+    service: &Service,
+    parts: &Parts,
+) -> Result<(Known, Labels), AwsError> {
     let name = service.schema.name;
     let unknown = |operation: &str| unknown_operation(name, identified.protocol, operation);
     if let Some(operation) = &identified.operation {
@@ -457,15 +495,13 @@ fn note_error(record: &mut RequestRecord, error: &AwsError) {
     record.message = Some(error.message().to_owned());
 }
 
-fn blank_record(cloud: &Cloud, request_id: &str) -> RequestRecord {
+fn blank_record(cloud: &Cloud, request_id: String) -> RequestRecord {
     RequestRecord {
-        request_id: request_id.to_owned(),
+        request_id,
         time: cloud.clock().now_millis(),
         service: "",
         operation: None,
-        caller: String::new(),
-        account: String::new(),
-        region: String::new(),
+        identity: Identity::unknown(),
         status: 0,
         error: None,
         message: None,
@@ -475,8 +511,15 @@ fn blank_record(cloud: &Cloud, request_id: &str) -> RequestRecord {
     }
 }
 
+/// Whether the body is a form, whose `Action` can name an operation of any service. S3's uploads may
+/// claim to be forms too (curl says so of every upload), so only POSTs are.
+pub(crate) fn is_form(parts: &Parts) -> bool {
+    let is_form = |value: &HeaderValue| value.as_bytes().starts_with(b"application/x-www-form-urlencoded");
+    parts.method == Method::POST && parts.headers.get(http::header::CONTENT_TYPE).is_some_and(is_form)
+}
+
 /// A call from the wire while it is answered.
-struct WireCall<'a> {
+pub(crate) struct WireCall<'a> {
     cloud: &'a Cloud,
     parts: &'a Parts,
     record: RequestRecord,
@@ -485,21 +528,14 @@ struct WireCall<'a> {
 }
 
 impl<'a> WireCall<'a> {
-    fn begin(cloud: &'a Cloud, parts: &'a Parts) -> Self {
-        let record = blank_record(cloud, &uuid());
+    pub(crate) fn begin(cloud: &'a Cloud, parts: &'a Parts) -> Self {
+        let record = blank_record(cloud, uuid());
         Self { cloud, parts, record, protocol: ProtocolId::RestXml, started: begin() }
     }
 
-    /// A form is read at once, because its `Action` names the operation. S3's uploads may claim to
-    /// be forms too (curl says so of every upload), so only POSTs are.
+    /// A form is read at once, because its `Action` names the operation.
     async fn collect_form(&self, body: ByteStream) -> Result<(Option<Bytes>, ByteStream), AwsError> {
-        let form = self.parts.method == Method::POST
-            && self
-                .parts
-                .headers
-                .get(http::header::CONTENT_TYPE)
-                .is_some_and(|value| value.as_bytes().starts_with(b"application/x-www-form-urlencoded"));
-        if !form {
+        if !is_form(self.parts) {
             return Ok((None, body));
         }
         let too_large = || AwsError::new("RequestEntityTooLarge", 413, "The request body is too large.");
@@ -507,7 +543,11 @@ impl<'a> WireCall<'a> {
         Ok((Some(bytes.clone()), ByteStream::from(bytes)))
     }
 
-    fn identified(&mut self, service: &'static cloudtwin_smithy::ServiceSchema, protocol: ProtocolId) {
+    pub(crate) fn identified(
+        &mut self,
+        service: &'static cloudtwin_smithy::ServiceSchema,
+        protocol: ProtocolId,
+    ) {
         self.record.service = service.name;
         self.protocol = protocol;
         if service.name == "s3" {
@@ -517,9 +557,8 @@ impl<'a> WireCall<'a> {
     }
 
     fn authenticated(&mut self, authenticated: &Authenticated) {
-        self.record.caller.clone_from(&authenticated.caller.arn);
-        self.record.account.clone_from(&authenticated.caller.account);
-        self.record.region.clone_from(&authenticated.region);
+        let Authenticated { caller, region, .. } = authenticated;
+        self.record.identity = self.cloud.recorder().identity(&caller.arn, &caller.account, region);
     }
 
     fn facts(&self) -> RequestFacts {
@@ -530,13 +569,24 @@ impl<'a> WireCall<'a> {
         let scheme = if tls { "https" } else { "http" };
         RequestFacts {
             request_id: self.record.request_id.clone(),
-            base_url: host.map(|host| format!("{scheme}://{host}")).unwrap_or_default(),
+            base_url: host.map(|host| [scheme, "://", host].concat()).unwrap_or_default(),
             source_ip: connection.map(|connection| connection.peer.ip().to_string()).unwrap_or_default(),
             user_agent: header(http::header::USER_AGENT).unwrap_or_default().to_owned(),
+            referer: header(http::header::REFERER).unwrap_or_default().to_owned(),
+            called_via: Vec::new(),
             trace_id: header(HeaderName::from_static("x-amzn-trace-id")).unwrap_or_default().to_owned(),
             tls,
             depth: 0,
         }
+    }
+
+    pub(crate) fn request_id(&self) -> &str {
+        &self.record.request_id
+    }
+
+    fn response_context(&self) -> ResponseContext<'_> {
+        let accept = self.parts.headers.get(http::header::ACCEPT);
+        ResponseContext::new(&self.record.request_id).accepting(accept)
     }
 
     fn refuse_unidentified(mut self, error: &AwsError) -> Response<ByteStream> {
@@ -552,23 +602,23 @@ impl<'a> WireCall<'a> {
         self.end(response)
     }
 
-    fn refuse(
+    pub(crate) fn refuse(
         mut self,
         service: &'static cloudtwin_smithy::ServiceSchema,
         error: &AwsError,
     ) -> Response<ByteStream> {
         note_error(&mut self.record, error);
         let is_head = self.parts.method == Method::HEAD;
-        let response = respond::error(service, self.protocol, &self.record.request_id, is_head, error);
+        let response = respond::error(service, self.protocol, self.response_context(), is_head, error);
         self.end(response)
     }
 
-    fn end(mut self, response: Response<ByteStream>) -> Response<ByteStream> {
+    pub(crate) fn end(mut self, response: Response<ByteStream>) -> Response<ByteStream> {
         self.record.status = response.status().as_u16();
         self.record.latency_micros = elapsed(self.started);
         tracing::debug!(
             service = self.record.service,
-            operation = self.record.operation,
+            operation = self.record.operation.as_deref(),
             status = self.record.status,
             error = self.record.error,
             micros = self.record.latency_micros,

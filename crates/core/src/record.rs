@@ -1,7 +1,9 @@
 //! The record of calls: one event each, kept in a ring.
 
+use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::fmt::Write as _;
+use std::sync::{Arc, LazyLock};
 
 use cloudtwin_smithy::schema::{Member, TimestampFormat};
 use cloudtwin_smithy::shape::{ShapeSerializer, Visit};
@@ -20,13 +22,10 @@ pub struct RequestRecord {
     /// botocore's name of the service.
     pub service: &'static str,
     /// The operation, if the request named one.
-    pub operation: Option<String>,
-    /// ARN of the caller.
-    pub caller: String,
-    /// The account that the call was for.
-    pub account: String,
-    /// The region that the call was for.
-    pub region: String,
+    pub operation: Option<Cow<'static, str>>,
+    /// Who called, and where; serialised as if it were part of this.
+    #[serde(flatten)]
+    pub identity: Arc<Identity>,
     /// HTTP status of the answer.
     pub status: u16,
     /// The error's code, if it failed.
@@ -40,6 +39,25 @@ pub struct RequestRecord {
     /// The input, without what is secret and shortened, as JSON.
     #[serde(serialize_with = "as_json")]
     pub parameters: String,
+}
+
+/// Who called, and where. Calls that come one after the other mostly share it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Identity {
+    /// ARN of the caller.
+    pub caller: String,
+    /// The account that the call was for.
+    pub account: String,
+    /// The region that the call was for.
+    pub region: String,
+}
+
+impl Identity {
+    /// That of calls which nobody has been asked about yet.
+    pub(crate) fn unknown() -> Arc<Self> {
+        static UNKNOWN: LazyLock<Arc<Identity>> = LazyLock::new(Arc::default);
+        Arc::clone(&UNKNOWN)
+    }
 }
 
 fn as_date_time<S: serde::Serializer>(millis: &i64, serializer: S) -> Result<S::Ok, S::Error> {
@@ -72,19 +90,32 @@ pub struct RequestFilter {
 pub(crate) struct Recorder {
     ring: Mutex<VecDeque<RequestRecord>>,
     capacity: usize,
+    /// The newest caller.
+    identity: Mutex<Arc<Identity>>,
 }
 
 impl Recorder {
     pub(crate) fn new(capacity: usize) -> Self {
-        Self { ring: Mutex::default(), capacity: capacity.max(1) }
+        Self { ring: Mutex::default(), capacity: capacity.max(1), identity: Mutex::default() }
     }
 
     pub(crate) fn add(&self, record: RequestRecord) {
         let mut ring = self.ring.lock();
-        if ring.len() >= self.capacity {
-            ring.pop_front();
-        }
+        let oldest = if ring.len() >= self.capacity { ring.pop_front() } else { None };
         ring.push_back(record);
+        drop(ring);
+        // Others need not wait for that.
+        drop(oldest);
+    }
+
+    /// An identity, which is the last caller's if it is the same.
+    pub(crate) fn identity(&self, caller: &str, account: &str, region: &str) -> Arc<Identity> {
+        let mut last = self.identity.lock();
+        if last.caller != caller || last.account != account || last.region != region {
+            let [caller, account, region] = [caller, account, region].map(str::to_owned);
+            *last = Arc::new(Identity { caller, account, region });
+        }
+        Arc::clone(&last)
     }
 }
 
@@ -141,25 +172,23 @@ impl Redactor {
 
     fn string(&mut self, text: &str) {
         self.text.push('"');
-        let end = text.char_indices().map(|(at, c)| at + c.len_utf8()).take_while(|end| *end <= MAX_TEXT);
-        let cut = end.last().unwrap_or(0);
-        for c in text.chars().take_while({
-            let mut used = 0;
-            move |c| {
-                used += c.len_utf8();
-                used <= cut
-            }
-        }) {
-            match c {
-                '"' => self.text.push_str("\\\""),
-                '\\' => self.text.push_str("\\\\"),
-                c if c.is_control() => {
+        let (mut rest, cut) = text.split_at(text.floor_char_boundary(MAX_TEXT));
+        // Everything between the characters that JSON escapes is copied as a whole.
+        while let Some(at) = rest.bytes().position(|byte| matches!(byte, 0..0x20 | 0x7f | b'"' | b'\\')) {
+            let (plain, special) = rest.split_at(at);
+            self.text.push_str(plain);
+            let mut special = special.chars();
+            match special.next() {
+                Some(c @ ('"' | '\\')) => self.text.extend(['\\', c]),
+                Some(c) => {
                     let _ = write!(self.text, "\\u{:04x}", u32::from(c));
                 }
-                c => self.text.push(c),
+                None => {}
             }
+            rest = special.as_str();
         }
-        if cut < text.len() {
+        self.text.push_str(rest);
+        if !cut.is_empty() {
             self.text.push('…');
         }
         self.text.push('"');
@@ -285,5 +314,42 @@ impl ShapeSerializer for Redactor {
 
     fn write_stream(&mut self, member: &'static Member, _: &ByteStream) -> Visit {
         self.plain(member, format_args!("\"<stream>\""))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn written(text: &str) -> String {
+        let mut redactor = Redactor { text: String::new(), first: true, keyed: false };
+        redactor.string(text);
+        redactor.text
+    }
+
+    #[test]
+    fn texts_are_json_whatever_they_hold() {
+        for text in ["", "plain", "a \"quoted\" \\ word", "\u{0}\n\u{7f}\u{85}", "grün €", "\"", "\\"] {
+            assert_eq!(serde_json::from_str::<String>(&written(text)).unwrap(), text);
+        }
+    }
+
+    #[test]
+    fn long_texts_are_cut_between_characters() {
+        assert_eq!(written(&"x".repeat(MAX_TEXT)), format!("\"{}\"", "x".repeat(MAX_TEXT)));
+        let read = |text: &str| serde_json::from_str::<String>(&written(text)).unwrap();
+        assert_eq!(read(&"x".repeat(MAX_TEXT + 1)), format!("{}…", "x".repeat(MAX_TEXT)));
+        assert_eq!(read(&"€".repeat(MAX_TEXT)), format!("{}…", "€".repeat(MAX_TEXT / 3)));
+        assert_eq!(read(&"\"".repeat(1000)), format!("{}…", "\"".repeat(MAX_TEXT)));
+    }
+
+    #[test]
+    fn calls_of_one_caller_share_its_identity() {
+        let recorder = Recorder::new(1);
+        let first = recorder.identity("arn", "000000000000", "us-east-1");
+        assert!(Arc::ptr_eq(&first, &recorder.identity("arn", "000000000000", "us-east-1")));
+        let other = recorder.identity("arn", "000000000000", "eu-west-1");
+        assert_eq!((other.caller.as_str(), other.region.as_str()), ("arn", "eu-west-1"));
+        assert_eq!(recorder.identity("arn", "000000000000", "us-east-1"), first);
     }
 }

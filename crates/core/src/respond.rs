@@ -10,7 +10,7 @@ use cloudtwin_smithy::protocol::rpc_json::RpcV2Json;
 use cloudtwin_smithy::protocol::{Protocol, ResponseContext};
 use cloudtwin_smithy::schema::{ProtocolId, ServiceSchema};
 use cloudtwin_smithy::{AwsError, ByteStream};
-use http::header::{HeaderName, HeaderValue};
+use http::header::{HeaderName, HeaderValue, SERVER};
 use http::{Response, StatusCode};
 
 /// The implementation of a protocol.
@@ -26,11 +26,12 @@ pub(crate) fn protocol(id: ProtocolId) -> &'static dyn Protocol {
     }
 }
 
+const AMZN_REQUEST_ID: HeaderName = HeaderName::from_static("x-amzn-requestid");
 const AMZ_REQUEST_ID: HeaderName = HeaderName::from_static("x-amz-request-id");
 const AMZ_ID_2: HeaderName = HeaderName::from_static("x-amz-id-2");
 
-/// Adds S3's ids, which stand in other headers than the other services'.
-fn add_ids(service: &ServiceSchema, request_id: &str, response: &mut Response<ByteStream>) {
+/// Adds S3's ids, which stand in other headers than the other services', and its name.
+pub(crate) fn add_ids(service: &ServiceSchema, request_id: &str, response: &mut Response<ByteStream>) {
     if service.name != "s3" {
         return;
     }
@@ -41,22 +42,34 @@ fn add_ids(service: &ServiceSchema, request_id: &str, response: &mut Response<By
     if let Ok(id) = HeaderValue::from_str(&rest_xml::host_id(request_id)) {
         headers.insert(AMZ_ID_2, id);
     }
+    headers.insert(SERVER, HeaderValue::from_static("AmazonS3"));
 }
 
 /// The answer that carries `error`.
 pub(crate) fn error(
     service: &'static ServiceSchema,
     id: ProtocolId,
-    request_id: &str,
+    context: ResponseContext<'_>,
     is_head: bool,
     error: &AwsError,
 ) -> Response<ByteStream> {
-    let mut response = protocol(id).encode_error(service, error, ResponseContext { request_id });
-    add_ids(service, request_id, &mut response);
+    let mut response = protocol(id).encode_error(service, error, context);
+    add_ids(service, context.request_id, &mut response);
     if is_head || error.status() == 304 {
         // Nothing may follow the head of these. What would have is not announced either.
         *response.body_mut() = ByteStream::empty();
         response.headers_mut().remove(http::header::CONTENT_LENGTH);
+    }
+    response
+}
+
+/// The answer to a request that names no operation where its service's protocols want one named.
+/// What stands before AWS's protocols gives it, so it has no form of theirs, and no content type.
+pub(crate) fn no_operation(request_id: &str) -> Response<ByteStream> {
+    let mut response = Response::new(ByteStream::from("<UnknownOperationException/>\n".to_owned()));
+    *response.status_mut() = StatusCode::NOT_FOUND;
+    if let Ok(id) = HeaderValue::from_str(request_id) {
+        response.headers_mut().insert(AMZN_REQUEST_ID, id);
     }
     response
 }

@@ -10,9 +10,12 @@ use cloudtwin_smithy::route::Router;
 use cloudtwin_smithy::schema::{Discriminator, OperationEntry, OperationSchema, ServiceSchema};
 use cloudtwin_smithy::shape::{AnyShape, Operation, ReadShape, ShapeDeserializer};
 use cloudtwin_smithy::validate::Violations;
-use cloudtwin_smithy::{AwsError, CodecError, Document};
+use cloudtwin_smithy::{AwsError, CodecError, Document, Shape};
 
 use crate::Ctx;
+use crate::authorize::{self, Access, CallFacts, Identities, OrganizationMembers, Resources, StoredNames};
+use crate::cloud::Cloud;
+use crate::cross_origin::CrossOriginRules;
 use crate::front_door::FrontDoor;
 
 /// A handler's answer, boxed.
@@ -86,7 +89,12 @@ pub struct Service {
     pub(crate) router: Router<&'static str>,
     pub(crate) validation: ValidationStyle,
     pub(crate) front_doors: Vec<Arc<dyn FrontDoor>>,
+    pub(crate) cross_origin: Option<Box<dyn CrossOriginRules>>,
     pub(crate) tasks: HashMap<&'static str, Box<TaskRun>>,
+    pub(crate) stored_names: Option<Box<dyn StoredNames>>,
+    pub(crate) identities: Option<Arc<dyn Identities>>,
+    pub(crate) organizations: Option<Arc<dyn OrganizationMembers>>,
+    pub(crate) resources: Option<Arc<dyn Resources>>,
 }
 
 impl Service {
@@ -111,7 +119,12 @@ impl Service {
             router,
             validation: ValidationStyle::ValidationException,
             front_doors: Vec::new(),
+            cross_origin: None,
             tasks: HashMap::new(),
+            stored_names: None,
+            identities: None,
+            organizations: None,
+            resources: None,
         }
     }
 
@@ -147,6 +160,13 @@ impl Service {
         self
     }
 
+    /// Lets the service decide what web pages may do with it, instead of the server.
+    #[must_use]
+    pub fn cross_origin(mut self, rules: impl CrossOriginRules + 'static) -> Self {
+        self.cross_origin = Some(Box::new(rules));
+        self
+    }
+
     /// Adds a task that effects of this service can ask for, at once or at some time (see
     /// [`crate::effects`]).
     #[must_use]
@@ -157,6 +177,47 @@ impl Service {
     {
         self.tasks.insert(name, Box::new(move |ctx, payload| Box::pin(run(ctx, payload))));
         self
+    }
+
+    /// Answers for the policies of callers. One service of a cloud does: IAM.
+    #[must_use]
+    pub fn identities(mut self, identities: impl Identities + 'static) -> Self {
+        self.identities = Some(Arc::new(identities));
+        self
+    }
+
+    /// Answers for the policies of organizations. One service of a cloud does.
+    #[must_use]
+    pub fn organization_members(mut self, organizations: impl OrganizationMembers + 'static) -> Self {
+        self.organizations = Some(Arc::new(organizations));
+        self
+    }
+
+    /// Answers for the resources of this service: their owners, policies and tags.
+    #[must_use]
+    pub fn resources(mut self, resources: impl Resources + 'static) -> Self {
+        self.resources = Some(Arc::new(resources));
+        self
+    }
+
+    /// Answers for what permissions need from stored state, such as the path of a user.
+    #[must_use]
+    pub fn stored_names(mut self, names: impl StoredNames + 'static) -> Self {
+        self.stored_names = Some(Box::new(names));
+        self
+    }
+
+    /// The permissions that a call of `operation` requires; see [`crate::authorize::required`].
+    pub fn required(
+        &self,
+        cloud: &Cloud,
+        operation: &'static OperationSchema,
+        input: &dyn Shape,
+        call: &CallFacts<'_>,
+    ) -> Vec<Access> {
+        let stored =
+            |wanted: &str, value: &str| self.stored_names.as_ref()?.stored_name(cloud, call, wanted, value);
+        authorize::required(operation.authorization, input, call, &stored)
     }
 
     /// botocore's name of the service.

@@ -73,6 +73,15 @@ async fn an_operation_that_aws_does_not_have_is_not_ours_to_serve() {
     assert!(body.contains("UnknownOperationException"), "{body}");
 }
 
+#[tokio::test]
+async fn a_request_without_an_operation_is_answered_before_any_protocol() {
+    for service in ["sqs", "dynamodb", "ec2", "rds"] {
+        let request = Request::get("/").header("authorization", signed(service));
+        let (status, body) = answer(request, "").await;
+        assert_eq!((status, body.as_str()), (404, "<UnknownOperationException/>\n"), "{service}");
+    }
+}
+
 fn header() -> impl Strategy<Value = String> {
     prop_oneof![Just(String::new()), "[ -~]{0,60}", "[A-Za-z_0-9]{1,12}\\.[A-Za-z]{1,12}", Just(signed("s3"))]
 }

@@ -6,6 +6,7 @@
 //! `//` and `..` are ordinary parts of object keys.
 
 use http::HeaderMap;
+use http::header::AsHeaderName;
 use smallvec::SmallVec;
 
 /// The parts of a request that signatures cover, as they came over the wire.
@@ -45,7 +46,7 @@ impl<'a> RequestView<'a> {
     }
 
     /// A header's text; `None` when it is absent, repeated or not ASCII.
-    pub(crate) fn header(&self, name: &str) -> Option<&'a str> {
+    pub(crate) fn header(&self, name: impl AsHeaderName) -> Option<&'a str> {
         let mut values = self.headers.get_all(name).iter();
         match (values.next(), values.next()) {
             (Some(value), None) => value.to_str().ok().map(str::trim),

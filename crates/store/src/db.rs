@@ -12,7 +12,10 @@ use crate::blobs::{BlobRef, BlobStore, SnapshotGuard, Sweeper};
 use crate::directory::DataDir;
 use crate::durable::{self, GroupSync, Ticket};
 use crate::registry::Registry;
+use crate::revisions::{self, Revisions};
 use crate::scan::{Pending, Source};
+use crate::shared_rows::SharedRows;
+use crate::table::Table;
 use crate::tx::{Home, ReadTx, Tx};
 
 /// How often a closure is run again after a conflict before the conflict is reported.
@@ -46,6 +49,8 @@ pub(crate) struct DbInner {
     pub(crate) backend: Box<dyn Backend>,
     pub(crate) registry: Registry,
     pub(crate) blobs: BlobStore,
+    pub(crate) shared_rows: SharedRows,
+    pub(crate) revisions: Revisions,
     /// Released last.
     _directory: Option<DataDir>,
 }
@@ -105,8 +110,14 @@ impl Db {
         durability: Durability,
         directory: Option<DataDir>,
     ) -> Result<Self, StoreError> {
-        let inner =
-            Arc::new(DbInner { backend, registry: Registry::default(), blobs, _directory: directory });
+        let inner = Arc::new(DbInner {
+            backend,
+            registry: Registry::default(),
+            blobs,
+            shared_rows: SharedRows::default(),
+            revisions: Revisions::default(),
+            _directory: directory,
+        });
         let sync = match durability {
             Durability::Process => None,
             Durability::Sync => Some(GroupSync::start(Arc::clone(&inner))?),
@@ -140,6 +151,25 @@ impl Db {
         // The guard first: a blob that the view still shows must not be swept between the two.
         let guard = self.inner().blobs.guard_snapshot();
         Ok(Snapshot { db: self.clone(), reader: self.inner().backend.snapshot()?, _blobs: guard })
+    }
+
+    /// A number that changes whenever a commit has written to a table (and sometimes when none has). Whoever keeps
+    /// what was derived from rows asks for it *before* reading them; while it stays the same, the rows are the same.
+    /// A commit is counted before it is acknowledged. Numbers mean nothing after the store has been closed.
+    ///
+    /// # Errors
+    /// As [`ReadTx::contains`].
+    pub fn revision<V, K>(&self, table: &Table<V, K>) -> Result<u64, StoreError> {
+        let db = self.inner();
+        let id = match db.registry.id(table.name()) {
+            Some(id) => Some(id),
+            None => {
+                let reader = db.backend.snapshot()?;
+                let source = Source { db, reader: &*reader, pending: None, outdated: None };
+                db.registry.load(&source, table.name())?.map(|info| info.id)
+            }
+        };
+        Ok(id.map_or(0, |id| db.revisions.of(id)))
     }
 
     /// The bytes that are too large for rows.
@@ -273,9 +303,13 @@ impl ScopedDb {
             if writes.is_empty() {
                 return Ok(Committed { value, hooks, unlinked, ticket: None });
             }
+            let written = revisions::tables_of(&writes);
             match transaction.commit(writes) {
                 Ok(()) => {
-                    db.registry.learn(tables);
+                    if !tables.is_empty() {
+                        db.registry.learn(tables);
+                    }
+                    db.revisions.count(&written);
                     let ticket = self.db.shared.sync.as_ref().map(GroupSync::request);
                     return Ok(Committed { value, hooks, unlinked, ticket });
                 }

@@ -92,8 +92,10 @@ mod error;
 pub mod key;
 mod raw;
 mod registry;
+mod revisions;
 mod rows;
 mod scan;
+mod shared_rows;
 mod table;
 mod tx;
 

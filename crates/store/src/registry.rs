@@ -76,6 +76,11 @@ impl Registry {
         }
     }
 
+    /// The number of a table that has been seen.
+    pub(crate) fn id(&self, name: &str) -> Option<u16> {
+        self.known.read().get(name).map(|info| info.id)
+    }
+
     /// What is known about a declared table; `None` when no row was ever written. An index that the
     /// declaration has and the result lacks has never been written either.
     pub(crate) fn find<V, K>(

@@ -109,6 +109,27 @@ impl<'a> ReadTx<'a> {
         }
     }
 
+    /// One row, if it exists, as [`ReadTx::get`] gives it; for rows that nearly every call reads. One that has not
+    /// changed since somebody else read it so is not decoded again.
+    ///
+    /// # Errors
+    /// As [`ReadTx::get`].
+    pub fn get_shared<V, K>(
+        &self,
+        table: &Table<V, K>,
+        key: impl KeyOf<K>,
+    ) -> Result<Option<Arc<V>>, StoreError>
+    where
+        V: Value + Send + Sync + 'static,
+    {
+        let Some(info) = self.info(table)? else { return Ok(None) };
+        let physical = self.physical(info.id, table.scope, &key);
+        match self.source.get(&physical)? {
+            Some(row) => self.source.db.shared_rows.value(table.name, &physical, row).map(Some),
+            None => Ok(None),
+        }
+    }
+
     /// Whether a row exists; it is not decoded.
     ///
     /// # Errors

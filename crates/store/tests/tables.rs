@@ -382,3 +382,68 @@ fn a_table_declared_in_two_scopes_is_refused() {
         assert!(matches!(db.read(|tx| tx.get(&OTHER, "admin")), Err(StoreError::Declaration { .. })));
     });
 }
+
+#[test]
+fn a_shared_row_is_what_every_view_sees() {
+    on_every_engine(|db| {
+        let shared = |name: &str| read(&db, |tx| tx.get_shared(&QUEUES, name)).map(Arc::unwrap_or_clone);
+        assert_eq!(shared("jobs"), None);
+        write(&db, |tx| tx.put(&QUEUES, "jobs", &queue("jobs", &["old"])));
+        assert_eq!(shared("jobs"), Some(queue("jobs", &["old"])));
+        let before = db.db().snapshot().unwrap();
+        let refused = db.write_blocking::<(), StoreError, _>(|tx| {
+            tx.put(&QUEUES, "jobs", &queue("jobs", &["mine"]))?;
+            assert_eq!(*tx.get_shared(&QUEUES, "jobs")?.unwrap(), queue("jobs", &["mine"]));
+            tx.delete(&QUEUES, "jobs")?;
+            assert!(tx.get_shared(&QUEUES, "jobs")?.is_none());
+            Err(StoreError::Conflict)
+        });
+        assert!(refused.is_err());
+        assert_eq!(shared("jobs"), Some(queue("jobs", &["old"])), "what was rolled back is not seen");
+        write(&db, |tx| tx.put(&QUEUES, "jobs", &queue("jobs", &["new"])));
+        assert_eq!(shared("jobs"), Some(queue("jobs", &["new"])));
+        let old = before.at(ACCOUNT, "us-east-1").get_shared(&QUEUES, "jobs").unwrap().unwrap();
+        assert_eq!(*old, queue("jobs", &["old"]), "a snapshot goes on seeing what it saw");
+        assert!(!read(&db, |tx| tx.get_shared(&later::QUEUES, "jobs")).unwrap().fifo, "as another type");
+        assert_eq!(shared("jobs"), Some(queue("jobs", &["new"])));
+        let elsewhere = db.db().scoped(ACCOUNT, "eu-west-1");
+        assert!(read(&elsewhere, |tx| tx.get_shared(&QUEUES, "jobs")).is_none());
+        // More rows than are kept, and rows that are too long to be kept.
+        for round in 0..2 {
+            for number in 0..300 {
+                let row = queue(&format!("q{number}"), &[&"x".repeat(number * 40), &round.to_string()]);
+                write(&db, |tx| tx.put(&QUEUES, &format!("q{number}"), &row));
+                assert_eq!(shared(&format!("q{number}")), Some(row));
+            }
+        }
+        write(&db, |tx| tx.delete(&QUEUES, "jobs"));
+        assert_eq!(shared("jobs"), None);
+    });
+}
+
+#[test]
+fn a_tables_revision_tells_of_its_commits() {
+    on_every_engine(|db| {
+        let revisions = || (db.db().revision(&QUEUES).unwrap(), db.db().revision(&ROLES).unwrap());
+        let unborn = revisions();
+        write(&db, |tx| tx.put(&QUEUES, "jobs", &queue("jobs", &[])));
+        let born = revisions();
+        assert_ne!(unborn.0, born.0);
+        write(&db, |tx| tx.put(&ROLES, "admin", &object("role")));
+        let (queues, roles) = revisions();
+        assert_eq!(queues, born.0, "other tables' commits do not matter");
+        assert_ne!(roles, born.1);
+        write(&db, |tx| tx.get(&ROLES, "admin"));
+        let refused = db.write_blocking::<(), StoreError, _>(|tx| {
+            tx.put(&ROLES, "admin", &object("other"))?;
+            Err(StoreError::Conflict)
+        });
+        assert!(refused.is_err());
+        assert_eq!(revisions(), (queues, roles), "reading and rolling back change nothing");
+        write(&db, |tx| tx.delete(&ROLES, "admin"));
+        assert_ne!(revisions().1, roles);
+        let (queues, _) = revisions();
+        write(&db, |tx| tx.clear("sqs/"));
+        assert_ne!(revisions().0, queues);
+    });
+}

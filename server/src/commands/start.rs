@@ -18,6 +18,7 @@ use crate::config::Config;
 use crate::detach;
 use crate::failure::{Failure, Kind};
 use crate::gateway::cors::Cors;
+use crate::gateway::header_case::HeaderCase;
 use crate::gateway::listeners::{self, Listeners};
 use crate::gateway::tls::Tls;
 use crate::gateway::{Gateway, VERSION};
@@ -65,7 +66,10 @@ pub(crate) fn start(cli: &Cli, arguments: &StartArgs) -> Result<(), Failure> {
     let end = runtime.block_on(serve(config));
     // Nothing that matters is left in it; what hangs must not keep the process.
     runtime.shutdown_timeout(Duration::from_secs(1));
-    match end? {
+    let (end, claims) = end?;
+    // They go last: `stop` and the next server wait for them.
+    drop(claims);
+    match end {
         Control::Restart => Err(restart()),
         Control::Run | Control::Stop => Ok(()),
     }
@@ -90,7 +94,8 @@ struct Claims {
     _pid_file: Option<PidFile>,
 }
 
-async fn serve(config: Config) -> Result<Control, Failure> {
+/// Serves until it is asked to stop or to restart.
+async fn serve(config: Config) -> Result<(Control, Claims), Failure> {
     let started = machine::instant();
     let (data_dir_lock, data_dir_usable) = claim_data_dir(&config)?;
     let bound = listeners::bind(&config.listen, config.legacy_ports)?;
@@ -125,6 +130,7 @@ async fn serve(config: Config) -> Result<Control, Failure> {
         cloud: Arc::clone(&cloud),
         cors: Cors::new(config.cors.clone(), &ports, &config.public_host),
         tls,
+        header_case: HeaderCase::learn().await,
         response_header: config.response_header,
     });
     let addresses: Vec<String> = bound.iter().map(|bound| bound.address.to_string()).collect();
@@ -139,9 +145,8 @@ async fn serve(config: Config) -> Result<Control, Failure> {
     let _ = stopping.wait_for(|stopping| *stopping).await;
     let end = *control.borrow();
     shut_down(&hooks, listeners, &*cloud).await;
-    drop(claims);
     tracing::info!("stopped");
-    Ok(end)
+    Ok((end, claims))
 }
 
 /// Takes the data directory. A server that keeps nothing does without one, then nobody can find it

@@ -40,9 +40,6 @@ const LAST_CALL: Duration = Duration::from_millis(250);
 /// The longest header, which is also the largest piece in which an HTTP/1.1 body is read.
 const LONGEST_HEADER: usize = 256 << 10;
 
-/// More than AWS sends or accepts.
-const MOST_HEADERS: usize = 200;
-
 const HTTP2_PREFACE: &[u8] = b"PRI * HTTP/2.0";
 
 /// First byte of a TLS handshake record (RFC 8446, section 5.1).
@@ -161,7 +158,6 @@ async fn serve_http1<C: Pipeline + Admin>(
         .keep_alive(true)
         .half_close(true)
         .max_buf_size(LONGEST_HEADER)
-        .max_headers(MOST_HEADERS)
         // `drive` bounds it: one timer for the connection instead of one for every request.
         .header_read_timeout(None)
         .serve_connection(TokioIo::new(stream), service)

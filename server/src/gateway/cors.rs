@@ -2,9 +2,10 @@
 //!
 //! Any page that a developer visits can send requests to localhost. So a request that names a
 //! foreign origin is refused before anything runs, and the origins allowed are LocalStack's.
-//! API Gateway has CORS rules of its own, which then decide instead.
+//! API Gateway and S3's buckets have CORS rules of their own, which then decide instead.
 
-use cloudtwin_smithy::ByteStream;
+use cloudtwin_core::CrossOrigin;
+use cloudtwin_smithy::{AwsError, ByteStream};
 use http::header::{
     ACCESS_CONTROL_ALLOW_CREDENTIALS, ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS,
     ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_REQUEST_HEADERS, HeaderMap,
@@ -75,6 +76,15 @@ pub(crate) struct Caller {
 pub(crate) enum Verdict {
     Pass,
     Answer(Response<ByteStream>),
+    /// The service is to answer with these headers, or this error.
+    Preflight(Result<HeaderMap, AwsError>),
+}
+
+/// Whose rules apply to a request.
+enum Rules<'o> {
+    Server,
+    Api,
+    Bucket(&'o CrossOrigin),
 }
 
 impl Cors {
@@ -124,19 +134,25 @@ impl Cors {
     }
 
     /// Refuses foreign origins and answers preflight requests.
-    pub(crate) fn judge(&self, head: &Parts, caller: &Caller, owner: CorsOwner) -> Verdict {
-        if !self.rules(owner) {
-            return Verdict::Pass;
+    pub(crate) fn judge(&self, head: &Parts, caller: &Caller, owner: &CorsOwner) -> Verdict {
+        let preflight = head.method == Method::OPTIONS;
+        match self.rules(caller, owner) {
+            Rules::Server => {}
+            Rules::Bucket(CrossOrigin::Headers(headers)) if preflight => {
+                return Verdict::Preflight(Ok(headers.clone()));
+            }
+            Rules::Bucket(CrossOrigin::Refused(error) | CrossOrigin::NoRules(error)) if preflight => {
+                return Verdict::Preflight(Err(error.clone()));
+            }
+            Rules::Api | Rules::Bucket(_) => return Verdict::Pass,
         }
         let mut response = Response::new(ByteStream::empty());
-        let allowed =
-            self.config.checks_disabled || caller.site.as_deref().is_none_or(|site| self.allows(site));
-        if !allowed {
+        if !self.welcomes(caller) {
             tracing::info!(origin = caller.site.as_deref(), "refused a request from a foreign web origin");
             *response.status_mut() = StatusCode::FORBIDDEN;
             return Verdict::Answer(response);
         }
-        if head.method == Method::OPTIONS && !self.config.preflight_disabled {
+        if preflight && !self.config.preflight_disabled {
             *response.status_mut() = StatusCode::NO_CONTENT;
             return Verdict::Answer(self.decorate(response, caller, owner));
         }
@@ -148,11 +164,16 @@ impl Cors {
         &self,
         mut response: Response<ByteStream>,
         caller: &Caller,
-        owner: CorsOwner,
+        owner: &CorsOwner,
     ) -> Response<ByteStream> {
         let Some(origin) = caller.origin.clone() else { return response };
-        if self.config.headers_disabled || !self.rules(owner) {
-            return response;
+        match self.rules(caller, owner) {
+            Rules::Server if !self.config.headers_disabled => {}
+            Rules::Bucket(CrossOrigin::Headers(headers)) => {
+                response.headers_mut().extend(headers.clone());
+                return response;
+            }
+            Rules::Server | Rules::Api | Rules::Bucket(_) => return response,
         }
         let headers = response.headers_mut();
         let anyone = HeaderValue::from_static("*");
@@ -182,12 +203,21 @@ impl Cors {
         }
     }
 
-    /// Whether the server's rules apply, and not a service's own.
-    fn rules(&self, owner: CorsOwner) -> bool {
+    /// Whose rules apply.
+    fn rules<'o>(&self, caller: &Caller, owner: &'o CorsOwner) -> Rules<'o> {
         match owner {
-            CorsOwner::Server => true,
-            CorsOwner::ApiGateway => self.config.apigateway_like_the_rest,
+            CorsOwner::ApiGateway if !self.config.apigateway_like_the_rest => Rules::Api,
+            CorsOwner::Bucket(said) if !self.config.buckets_like_the_rest => match said {
+                CrossOrigin::NoRules(_) if self.welcomes(caller) => Rules::Server,
+                said => Rules::Bucket(said),
+            },
+            CorsOwner::Server | CorsOwner::ApiGateway | CorsOwner::Bucket(_) => Rules::Server,
         }
+    }
+
+    /// Whether the server's own rules let the page in.
+    fn welcomes(&self, caller: &Caller) -> bool {
+        self.config.checks_disabled || caller.site.as_deref().is_none_or(|site| self.allows(site))
     }
 
     fn allows(&self, site: &str) -> bool {
@@ -245,10 +275,12 @@ mod tests {
         }
         let (head, ()) = request.body(()).unwrap().into_parts();
         let Some(caller) = cors.caller(&head) else { return (0, HeaderMap::new()) };
-        match cors.judge(&head, &caller, owner) {
+        match cors.judge(&head, &caller, &owner) {
             Verdict::Answer(response) => (response.status().as_u16(), response.headers().clone()),
+            Verdict::Preflight(Ok(headers)) => (200, headers),
+            Verdict::Preflight(Err(error)) => (error.status(), HeaderMap::new()),
             Verdict::Pass => {
-                let response = cors.decorate(Response::new(ByteStream::empty()), &caller, owner);
+                let response = cors.decorate(Response::new(ByteStream::empty()), &caller, &owner);
                 (200, response.headers().clone())
             }
         }
@@ -318,5 +350,34 @@ mod tests {
         assert_eq!((status, headers.len()), (200, 0));
         let strict = CorsConfig { apigateway_like_the_rest: true, ..CorsConfig::default() };
         assert_eq!(check(strict, "GET", &foreign, CorsOwner::ApiGateway).0, 403);
+    }
+
+    #[test]
+    fn buckets_decide_for_themselves() {
+        let error = || AwsError::new("AccessForbidden", 403, "");
+        let allowed = || {
+            let headers = [(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"))];
+            CorsOwner::Bucket(CrossOrigin::Headers(headers.into_iter().collect()))
+        };
+        let foreign = [("origin", "https://evil.example")];
+        for method in ["OPTIONS", "GET"] {
+            let (status, headers) = check(CorsConfig::default(), method, &foreign, allowed());
+            assert_eq!((status, headers.len()), (200, 1));
+        }
+        for said in [CrossOrigin::Refused, CrossOrigin::NoRules] {
+            let owner = || CorsOwner::Bucket(said(error()));
+            assert_eq!(check(CorsConfig::default(), "OPTIONS", &foreign, owner()).0, 403);
+            let (status, headers) = check(CorsConfig::default(), "GET", &foreign, owner());
+            assert_eq!((status, headers.len()), (200, 0));
+        }
+        // A page served here may use buckets without rules, and no others.
+        let own = [("origin", "http://localhost:4566")];
+        let without = || CorsOwner::Bucket(CrossOrigin::NoRules(error()));
+        assert_eq!(check(CorsConfig::default(), "OPTIONS", &own, without()).0, 204);
+        assert!(check(CorsConfig::default(), "GET", &own, without()).1.contains_key(VARY));
+        let refused = CorsOwner::Bucket(CrossOrigin::Refused(error()));
+        assert_eq!(check(CorsConfig::default(), "OPTIONS", &own, refused).0, 403);
+        let strict = CorsConfig { buckets_like_the_rest: true, ..CorsConfig::default() };
+        assert_eq!(check(strict, "GET", &foreign, allowed()).0, 403);
     }
 }

@@ -11,7 +11,6 @@ const fn unneeded(name: &'static str, meaning: &'static str, why: &'static str) 
     Setting { name, meaning, default: "", kind: Text, status: Status::Unneeded(why) }
 }
 
-const IAM: &str = "IAM policies are not enforced yet; every request is allowed";
 const LAMBDA: &str = "Lambda functions are not run yet";
 const CFN: &str = "CloudFormation is not served yet";
 const DYNAMODB: &str = "DynamoDB is not served yet";
@@ -25,15 +24,6 @@ const SERVICE: &str = "that service is not served yet";
 
 /// What a user may rightly expect to work, and does not yet.
 pub(super) const PENDING: &[Setting] = &[
-    pending("ENFORCE_IAM", Flag, "Whether IAM policies are enforced", IAM),
-    pending("IAM_SOFT_MODE", Flag, "Evaluate IAM policies and log the decision without denying", IAM),
-    pending("IAM_UNKNOWN_KEYS", Text, "What becomes of requests signed with unknown access keys", IAM),
-    pending(
-        "DISABLE_CUSTOM_CORS_S3",
-        Flag,
-        "Apply the server's CORS rules to S3 instead of each bucket's",
-        "a bucket's CORS rules are stored but not applied yet; the server's are",
-    ),
     pending("BUCKET_MARKER_LOCAL", Text, "Bucket name that stands for local Lambda code", LAMBDA),
     pending("HOSTNAME_FROM_LAMBDA", Text, "Host under which functions reach this server", LAMBDA),
     pending("LAMBDA_DEBUG_MODE", Flag, "Wait for a debugger in functions", LAMBDA),

@@ -68,8 +68,23 @@ pub(super) const USED: &[Setting] = &[
         "dynamic",
         "The form of queue URLs",
     ),
+    // Permissions.
+    used("ENFORCE_IAM", Flag, "0", "Refuse what IAM policies do not allow"),
+    used("IAM_SOFT_MODE", Flag, "0", "Decide and log what IAM policies do not allow, and refuse nothing"),
+    used(
+        "IAM_UNKNOWN_KEYS",
+        Choice(&["root", "deny"]),
+        "root",
+        "What access keys are that were not issued here: the account's root, or refused",
+    ),
+    used(
+        "IAM_SECURE_TRANSPORT",
+        Choice(&["always", "tls"]),
+        "always",
+        "Which calls have aws:SecureTransport: all, or those over TLS only",
+    ),
     // Browsers.
-    used("DISABLE_CORS_HEADERS", Flag, "0", "Send no CORS headers"),
+    used("DISABLE_CORS_HEADERS", Flag, "0", "Send no CORS headers but those of buckets and APIs"),
     used("DISABLE_CORS_CHECKS", Flag, "0", "Accept requests from every web origin"),
     used(
         "DISABLE_CUSTOM_CORS_APIGATEWAY",
@@ -77,6 +92,7 @@ pub(super) const USED: &[Setting] = &[
         "0",
         "Apply the server's CORS rules to API Gateway instead of each API's",
     ),
+    used("DISABLE_CUSTOM_CORS_S3", Flag, "0", "Apply the server's CORS rules to S3 instead of each bucket's"),
     used("DISABLE_PREFLIGHT_PROCESSING", Flag, "0", "Pass OPTIONS requests on to the services"),
     used("EXTRA_CORS_ALLOWED_ORIGINS", Text, "", "Further web origins to accept, separated by commas"),
     used("EXTRA_CORS_ALLOWED_HEADERS", Text, "", "Further headers that browsers may send"),

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use cloudtwin_core::Ctx;
+use cloudtwin_core::federation::{OIDC_PROVIDERS, SAML_PROVIDERS};
 use cloudtwin_smithy::AwsError;
 use cloudtwin_store::{ReadTx, StoreError};
 
@@ -16,10 +17,13 @@ use crate::aws_managed_policies::{self, AwsManagedPolicy};
 use crate::naming::encoded;
 use crate::paging::page;
 use crate::state::{
-    ACCOUNT, ACCOUNTS, GROUPS, Group, INSTANCE_PROFILES, POLICIES, Permissions, Policy, ROLES, Role, USERS,
-    User, fold,
+    ACCOUNT, ACCOUNTS, GROUPS, Group, INSTANCE_PROFILES, POLICIES, Permissions, Policy, ROLES, Role,
+    SERVER_CERTIFICATES, USERS, User, fold,
 };
-use crate::{access_keys, attachments, boundaries, errors, groups, instance_profiles, policies, tags};
+use crate::{
+    access_keys, attachments, boundaries, errors, groups, instance_profiles, mfa_devices, policies,
+    server_certificates, tags,
+};
 
 pub(crate) async fn create_account_alias(
     ctx: Ctx,
@@ -85,11 +89,13 @@ pub(crate) async fn get_account_summary(
         for policy in tx.scan(&POLICIES)?.values() {
             versions += policy?.versions.len();
         }
+        let (mfa_devices, mfa_in_use, root_mfa) = mfa_devices::summary(tx)?;
+        let providers = tx.count(&OIDC_PROVIDERS)? + tx.count(&SAML_PROVIDERS)?;
         let attached = count(attachments::QUOTA);
         let summary = [
             ("AccessKeysPerUserQuota", count(access_keys::QUOTA)),
             ("AccountAccessKeysPresent", i32::from(!account.access_keys.is_empty())),
-            ("AccountMFAEnabled", 0),
+            ("AccountMFAEnabled", i32::from(root_mfa)),
             ("AccountPasswordPresent", 1),
             ("AccountSigningCertificatesPresent", 0),
             ("AssumeRolePolicySizeQuota", 2_048),
@@ -103,19 +109,19 @@ pub(crate) async fn get_account_summary(
             ("GroupsQuota", 300),
             ("InstanceProfiles", count(tx.count(&INSTANCE_PROFILES)?)),
             ("InstanceProfilesQuota", 1_000),
-            ("MFADevices", 0),
-            ("MFADevicesInUse", 0),
+            ("MFADevices", count(mfa_devices)),
+            ("MFADevicesInUse", count(mfa_in_use)),
             ("Policies", count(tx.count(&POLICIES)?)),
             ("PoliciesQuota", 1_500),
             ("PolicySizeQuota", 6_144),
             ("PolicyVersionsInUse", count(versions)),
             ("PolicyVersionsInUseQuota", 10_000),
-            ("Providers", 0),
+            ("Providers", count(providers)),
             ("RolePolicySizeQuota", 10_240),
             ("Roles", count(tx.count(&ROLES)?)),
             ("RolesQuota", 1_000),
-            ("ServerCertificates", 0),
-            ("ServerCertificatesQuota", 20),
+            ("ServerCertificates", count(tx.count(&SERVER_CERTIFICATES)?)),
+            ("ServerCertificatesQuota", count(server_certificates::QUOTA)),
             ("SigningCertificatesPerUserQuota", 2),
             ("UserPolicySizeQuota", 2_048),
             ("Users", count(tx.count(&USERS)?)),

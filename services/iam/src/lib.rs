@@ -1,30 +1,49 @@
-//! IAM: users, groups, roles, policies and instance profiles.
+//! IAM: users, groups, roles, policies, their credentials, and identity providers.
 //!
 //! IAM is global: an account has one set of everything, whatever the region of the call. Access keys are
 //! written for authentication to read (`cloudtwin_core::credentials`).
 //!
-//! Not here: whether a policy allows something. Documents are checked for their syntax when they are stored.
+//! Whether a policy allows something is decided by `cloudtwin_policy`; the policy simulator asks it here.
 
+mod access;
+mod access_advisor;
 mod access_keys;
 mod account;
 mod attachments;
 mod aws_managed_policies;
 mod boundaries;
+mod callers;
+mod certificates;
+mod credential_report;
 mod errors;
 mod groups;
+mod identity;
 mod inline_policies;
 mod instance_profiles;
 mod linking_services;
 mod login_profiles;
+mod lookup;
+mod mfa_devices;
 mod naming;
-mod other_credentials;
+mod oidc_providers;
 mod paging;
+mod passwords;
 mod policies;
 mod policy_document;
+mod qr_code;
 mod roles;
+mod saml_metadata;
+mod saml_providers;
+mod server_certificates;
 mod service_credentials;
 mod service_linked_roles;
+mod service_names;
+mod signing_certificates;
+mod simulation_context;
+mod simulator;
+mod ssh_public_keys;
 mod state;
+mod statement_positions;
 mod tags;
 mod users;
 mod validation;
@@ -40,6 +59,9 @@ pub mod api {
 pub fn service() -> Service {
     Service::new(&api::SERVICE, api::OPERATIONS)
         .validation(ValidationStyle::Custom(validation::refusal))
+        .stored_names(lookup::Lookup)
+        .identities(callers::IamIdentities::default())
+        .resources(access::IamResources)
         .op(api::CreateUser, users::create_user)
         .op(api::DeleteUser, users::delete_user)
         .op(api::GetUser, users::get_user)
@@ -134,10 +156,63 @@ pub fn service() -> Service {
         .op(api::ListServiceSpecificCredentials, service_credentials::list_service_specific_credentials)
         .op(api::ResetServiceSpecificCredential, service_credentials::reset_service_specific_credential)
         .op(api::UpdateServiceSpecificCredential, service_credentials::update_service_specific_credential)
-        .op(api::ListMFADevices, other_credentials::list_mfa_devices)
-        .op(api::ListSSHPublicKeys, other_credentials::list_ssh_public_keys)
-        .op(api::ListSigningCertificates, other_credentials::list_signing_certificates)
-        .op(api::ListVirtualMFADevices, other_credentials::list_virtual_mfa_devices)
+        .op(api::CreateVirtualMFADevice, mfa_devices::create_virtual_mfa_device)
+        .op(api::DeactivateMFADevice, mfa_devices::deactivate_mfa_device)
+        .op(api::DeleteVirtualMFADevice, mfa_devices::delete_virtual_mfa_device)
+        .op(api::EnableMFADevice, mfa_devices::enable_mfa_device)
+        .op(api::GetMFADevice, mfa_devices::get_mfa_device)
+        .op(api::ListMFADevices, mfa_devices::list_mfa_devices)
+        .op(api::ListVirtualMFADevices, mfa_devices::list_virtual_mfa_devices)
+        .op(api::ResyncMFADevice, mfa_devices::resync_mfa_device)
+        .op(api::ListMFADeviceTags, tags::list_mfa_device_tags)
+        .op(api::TagMFADevice, tags::tag_mfa_device)
+        .op(api::UntagMFADevice, tags::untag_mfa_device)
+        .op(api::AddClientIDToOpenIDConnectProvider, oidc_providers::add_client_id)
+        .op(api::CreateOpenIDConnectProvider, oidc_providers::create_oidc_provider)
+        .op(api::DeleteOpenIDConnectProvider, oidc_providers::delete_oidc_provider)
+        .op(api::GetOpenIDConnectProvider, oidc_providers::get_oidc_provider)
+        .op(api::ListOpenIDConnectProviders, oidc_providers::list_oidc_providers)
+        .op(api::RemoveClientIDFromOpenIDConnectProvider, oidc_providers::remove_client_id)
+        .op(api::UpdateOpenIDConnectProviderThumbprint, oidc_providers::update_thumbprint)
+        .op(api::ListOpenIDConnectProviderTags, tags::list_oidc_provider_tags)
+        .op(api::TagOpenIDConnectProvider, tags::tag_oidc_provider)
+        .op(api::UntagOpenIDConnectProvider, tags::untag_oidc_provider)
+        .op(api::CreateSAMLProvider, saml_providers::create_saml_provider)
+        .op(api::DeleteSAMLProvider, saml_providers::delete_saml_provider)
+        .op(api::GetSAMLProvider, saml_providers::get_saml_provider)
+        .op(api::ListSAMLProviders, saml_providers::list_saml_providers)
+        .op(api::UpdateSAMLProvider, saml_providers::update_saml_provider)
+        .op(api::ListSAMLProviderTags, tags::list_saml_provider_tags)
+        .op(api::TagSAMLProvider, tags::tag_saml_provider)
+        .op(api::UntagSAMLProvider, tags::untag_saml_provider)
+        .op(api::ChangePassword, login_profiles::change_password)
+        .op(api::DeleteServerCertificate, server_certificates::delete_server_certificate)
+        .op(api::GetServerCertificate, server_certificates::get_server_certificate)
+        .op(api::ListServerCertificates, server_certificates::list_server_certificates)
+        .op(api::UpdateServerCertificate, server_certificates::update_server_certificate)
+        .op(api::UploadServerCertificate, server_certificates::upload_server_certificate)
+        .op(api::ListServerCertificateTags, tags::list_server_certificate_tags)
+        .op(api::TagServerCertificate, tags::tag_server_certificate)
+        .op(api::UntagServerCertificate, tags::untag_server_certificate)
+        .op(api::DeleteSSHPublicKey, ssh_public_keys::delete_ssh_public_key)
+        .op(api::GetSSHPublicKey, ssh_public_keys::get_ssh_public_key)
+        .op(api::ListSSHPublicKeys, ssh_public_keys::list_ssh_public_keys)
+        .op(api::UpdateSSHPublicKey, ssh_public_keys::update_ssh_public_key)
+        .op(api::UploadSSHPublicKey, ssh_public_keys::upload_ssh_public_key)
+        .op(api::DeleteSigningCertificate, signing_certificates::delete_signing_certificate)
+        .op(api::ListSigningCertificates, signing_certificates::list_signing_certificates)
+        .op(api::UpdateSigningCertificate, signing_certificates::update_signing_certificate)
+        .op(api::UploadSigningCertificate, signing_certificates::upload_signing_certificate)
+        .op(api::GenerateCredentialReport, credential_report::generate_credential_report)
+        .op(api::GetCredentialReport, credential_report::get_credential_report)
+        .op(api::GenerateServiceLastAccessedDetails, access_advisor::generate_details)
+        .op(api::GetServiceLastAccessedDetails, access_advisor::get_details)
+        .op(api::GetServiceLastAccessedDetailsWithEntities, access_advisor::get_details_with_entities)
+        .op(api::ListPoliciesGrantingServiceAccess, access_advisor::list_policies_granting_service_access)
+        .op(api::GetContextKeysForCustomPolicy, simulator::get_context_keys_for_custom_policy)
+        .op(api::GetContextKeysForPrincipalPolicy, simulator::get_context_keys_for_principal_policy)
+        .op(api::SimulateCustomPolicy, simulator::simulate_custom_policy)
+        .op(api::SimulatePrincipalPolicy, simulator::simulate_principal_policy)
         .op(api::CreateAccountAlias, account::create_account_alias)
         .op(api::DeleteAccountAlias, account::delete_account_alias)
         .op(api::GetAccountAuthorizationDetails, account::get_account_authorization_details)

@@ -1,18 +1,19 @@
 //! Login profiles: whether a user has a password, and the account's rules for passwords.
 
-use cloudtwin_core::Ctx;
+use cloudtwin_core::{Ctx, Principal};
 use cloudtwin_smithy::{AwsError, Timestamp};
 use cloudtwin_store::ReadTx;
 
 use crate::api::{
-    self, CreateLoginProfileInput, CreateLoginProfileOutput, DeleteAccountPasswordPolicyInput,
-    DeleteAccountPasswordPolicyOutput, DeleteLoginProfileInput, DeleteLoginProfileOutput,
-    GetAccountPasswordPolicyInput, GetAccountPasswordPolicyOutput, GetLoginProfileInput,
-    GetLoginProfileOutput, UpdateAccountPasswordPolicyInput, UpdateAccountPasswordPolicyOutput,
-    UpdateLoginProfileInput, UpdateLoginProfileOutput,
+    self, ChangePasswordInput, ChangePasswordOutput, CreateLoginProfileInput, CreateLoginProfileOutput,
+    DeleteAccountPasswordPolicyInput, DeleteAccountPasswordPolicyOutput, DeleteLoginProfileInput,
+    DeleteLoginProfileOutput, GetAccountPasswordPolicyInput, GetAccountPasswordPolicyOutput,
+    GetLoginProfileInput, GetLoginProfileOutput, UpdateAccountPasswordPolicyInput,
+    UpdateAccountPasswordPolicyOutput, UpdateLoginProfileInput, UpdateLoginProfileOutput,
 };
 use crate::errors;
 use crate::naming::user_name;
+use crate::passwords::PasswordHash;
 use crate::state::{ACCOUNT, ACCOUNTS, Entity, LoginProfile, PasswordPolicy, User, update};
 
 fn no_profile(user: &str) -> AwsError {
@@ -53,8 +54,23 @@ fn check_password(tx: &ReadTx<'_>, password: &str) -> Result<(), AwsError> {
     if follows(password, account.password_policy.as_ref()) {
         return Ok(());
     }
-    Err(api::errors::PASSWORD_POLICY_VIOLATION_EXCEPTION
-        .with("Password does not conform to the account password policy."))
+    Err(password_violation())
+}
+
+fn password_violation() -> AwsError {
+    api::errors::PASSWORD_POLICY_VIOLATION_EXCEPTION
+        .with("Password does not conform to the account password policy.")
+}
+
+/// How many passwords of a user are remembered: the most that a policy can forbid to use again.
+const REMEMBERED: usize = 24;
+
+impl LoginProfile {
+    fn set(&mut self, password: PasswordHash, now: Timestamp) {
+        self.passwords.insert(0, password);
+        self.passwords.truncate(REMEMBERED);
+        self.changed = Some(now);
+    }
 }
 
 pub(crate) async fn create_login_profile(
@@ -63,9 +79,12 @@ pub(crate) async fn create_login_profile(
 ) -> Result<CreateLoginProfileOutput, AwsError> {
     let name = user_name(&ctx, input.user_name)?;
     let password = input.password.ok_or_else(|| errors::validation("The password is missing"))?;
+    let created = Timestamp::from_seconds(ctx.now().seconds);
     let profile = LoginProfile {
-        created: Timestamp::from_seconds(ctx.now().seconds),
+        created,
         reset_required: input.password_reset_required == Some(true),
+        passwords: vec![PasswordHash::new(&ctx, &password)],
+        changed: Some(created),
     };
     let login_profile = update(&ctx, &name, |user: &mut User, tx| {
         if user.login_profile.is_some() {
@@ -94,10 +113,15 @@ pub(crate) async fn update_login_profile(
     ctx: Ctx,
     input: UpdateLoginProfileInput,
 ) -> Result<UpdateLoginProfileOutput, AwsError> {
+    let new = input.password.as_deref().map(|password| (password, PasswordHash::new(&ctx, password)));
+    let now = Timestamp::from_seconds(ctx.now().seconds);
     update(&ctx, &input.user_name, |user: &mut User, tx| {
         let name = user.name.clone();
         let profile = user.login_profile.as_mut().ok_or_else(|| no_profile(&name))?;
-        input.password.as_deref().map_or(Ok(()), |password| check_password(tx, password))?;
+        if let Some((password, hash)) = &new {
+            check_password(tx, password)?;
+            profile.set(hash.clone(), now);
+        }
         if let Some(required) = input.password_reset_required {
             profile.reset_required = required;
         }
@@ -105,6 +129,50 @@ pub(crate) async fn update_login_profile(
     })
     .await?;
     Ok(UpdateLoginProfileOutput::default())
+}
+
+pub(crate) async fn change_password(
+    ctx: Ctx,
+    input: ChangePasswordInput,
+) -> Result<ChangePasswordOutput, AwsError> {
+    let Principal::User { name } = &ctx.caller().principal else {
+        return Err(
+            api::errors::INVALID_USER_TYPE_EXCEPTION.with("Only IAM Users can change their own password")
+        );
+    };
+    let (old, new) = (input.old_password, input.new_password);
+    let hash = PasswordHash::new(&ctx, &new);
+    let now = Timestamp::from_seconds(ctx.now().seconds);
+    // Hashing takes its time, so it is done before the transaction, which looks again whether the password is
+    // still the one that was compared.
+    let (user, policy) = ctx.db().read(|tx| {
+        let account = tx.get(&ACCOUNTS, ACCOUNT)?.unwrap_or_default();
+        Ok::<_, AwsError>((User::get(tx, name)?, account.password_policy))
+    })?;
+    let profile = user.login_profile.as_ref().ok_or_else(|| no_profile(&user.name))?;
+    let current = profile.passwords.first();
+    if !current.is_some_and(|current| current.is_of(&old)) {
+        return Err(AwsError::new("AccessDenied", 403, "The old password was incorrect."));
+    }
+    let kept = policy.as_ref().and_then(|policy| policy.reuse_prevention).unwrap_or(1);
+    let kept = usize::try_from(kept).unwrap_or(1).max(1);
+    if !follows(&new, policy.as_ref()) || profile.passwords.iter().take(kept).any(|used| used.is_of(&new)) {
+        return Err(password_violation());
+    }
+    update(&ctx, name, |user: &mut User, _| {
+        let name = user.name.clone();
+        let profile = user.login_profile.as_mut().ok_or_else(|| no_profile(&name))?;
+        if profile.passwords.first() != current {
+            return Err(api::errors::ENTITY_TEMPORARILY_UNMODIFIABLE_EXCEPTION.with(format!(
+                "Login Profile for User {name} cannot be modified while login profile is being created."
+            )));
+        }
+        profile.set(hash.clone(), now);
+        profile.reset_required = false;
+        Ok(())
+    })
+    .await?;
+    Ok(ChangePasswordOutput::default())
 }
 
 pub(crate) async fn delete_login_profile(

@@ -1,238 +1,35 @@
-//! Whether a text is a policy: the mistakes that AWS names when a document is stored.
-//!
-//! This is syntax only. What a policy means is not decided here.
+//! Whether a text is a policy that AWS would store: `cloudtwin_policy` knows, and IAM has its errors.
 
-use std::collections::HashSet;
-
+use cloudtwin_policy::{ErrorCode, PolicyKind, policy_size, validate};
 use cloudtwin_smithy::AwsError;
-use serde_json::{Map, Value};
 
-use crate::errors::malformed_policy;
-
-/// The words for whatever has no words of its own.
-const SYNTAX: &str = "Syntax errors in policy.";
-
-/// What may stand in a statement of an identity policy.
-const STATEMENT_ELEMENTS: [&str; 7] =
-    ["Sid", "Effect", "Action", "NotAction", "Resource", "NotResource", "Condition"];
-
-/// The partitions that resources may name.
-const PARTITIONS: [&str; 8] =
-    ["aws", "aws-cn", "aws-us-gov", "aws-iso", "aws-iso-b", "aws-iso-e", "aws-iso-f", "aws-eusc"];
+use crate::errors::{limit_exceeded, malformed_policy};
 
 /// Checks an inline policy.
 pub(crate) fn check_inline(document: &str) -> Result<(), AwsError> {
-    identity(document).map(drop).map_err(malformed_policy)
+    check(PolicyKind::Inline, document)
 }
 
 /// Checks a managed policy, which must be of the newest version of the policy language.
 pub(crate) fn check_managed(document: &str) -> Result<(), AwsError> {
-    let policy = identity(document).map_err(malformed_policy)?;
-    if policy.get("Version").and_then(Value::as_str) != Some("2012-10-17") {
-        return Err(malformed_policy("Policy document must be version 2012-10-17 or greater."));
-    }
-    Ok(())
+    check(PolicyKind::Managed, document)
 }
 
 /// Checks the policy that says who may assume a role.
 pub(crate) fn check_trust(document: &str) -> Result<(), AwsError> {
-    trust(document).map_err(malformed_policy)
+    check(PolicyKind::Trust, document)
 }
 
 /// How long a document is for quotas: white space does not count.
 pub(crate) fn length(document: &str) -> usize {
-    document.chars().filter(|character| !character.is_ascii_whitespace()).count()
+    policy_size(document)
 }
 
-type Mistake = String;
-
-fn syntax() -> Mistake {
-    SYNTAX.to_owned()
-}
-
-fn identity(document: &str) -> Result<Map<String, Value>, Mistake> {
-    let Ok(Value::Object(policy)) = serde_json::from_str(document) else { return Err(syntax()) };
-    if policy.keys().any(|key| !matches!(key.as_str(), "Version" | "Id" | "Statement")) {
-        return Err(syntax());
-    }
-    if !matches!(policy.get("Version"), None | Some(Value::String(_))) || !known_version(&policy) {
-        return Err(syntax());
-    }
-    if !matches!(policy.get("Id"), None | Some(Value::String(_))) {
-        return Err(syntax());
-    }
-    let statements = statements(&policy)?;
-    for statement in &statements {
-        if statement.contains_key("Principal") || statement.contains_key("NotPrincipal") {
-            return Err("Policy document should not specify a principal.".to_owned());
-        }
-        if statement.keys().any(|key| !STATEMENT_ELEMENTS.contains(&key.as_str())) {
-            return Err(syntax());
-        }
-        check_types(statement)?;
-    }
-    check_sids(&statements)?;
-    for statement in &statements {
-        let actions = texts(statement, &["Action", "NotAction"]);
-        if actions.is_empty() {
-            return Err("Policy statement must contain actions.".to_owned());
-        }
-        if actions.iter().any(|action| *action != "*" && !action.contains(':')) {
-            return Err(
-                "Actions/Conditions must be prefaced by a vendor, e.g., iam, sdb, ec2, etc.".to_owned()
-            );
-        }
-    }
-    for statement in &statements {
-        let resources = texts(statement, &["Resource", "NotResource"]);
-        if resources.is_empty() {
-            return Err("Policy statement must contain resources.".to_owned());
-        }
-        resources.into_iter().try_for_each(check_resource)?;
-    }
-    for statement in &statements {
-        texts(statement, &["Action", "NotAction"]).into_iter().try_for_each(check_action)?;
-    }
-    Ok(policy.clone())
-}
-
-fn trust(document: &str) -> Result<(), Mistake> {
-    let Ok(Value::Object(policy)) = serde_json::from_str(document) else {
-        return Err("This policy contains invalid Json".to_owned());
-    };
-    if !known_version(&policy) {
-        return Err("The policy failed legacy parsing".to_owned());
-    }
-    if !policy.contains_key("Statement") {
-        return Err("Missing required field Statement".to_owned());
-    }
-    let statements = statements(&policy)?;
-    for statement in &statements {
-        check_types(statement)?;
-        if statement.contains_key("Resource") || statement.contains_key("NotResource") {
-            return Err("Has prohibited field Resource.".to_owned());
-        }
-        if !statement.contains_key("Principal") && !statement.contains_key("NotPrincipal") {
-            return Err("Missing required field Principal".to_owned());
-        }
-        let actions = texts(statement, &["Action", "NotAction"]);
-        if actions.is_empty() {
-            return Err("Missing required field Action".to_owned());
-        }
-        if actions.iter().any(|action| !action.to_ascii_lowercase().starts_with("sts:")) {
-            return Err("AssumeRole policy may only specify STS AssumeRole actions.".to_owned());
-        }
-    }
-    check_sids(&statements)
-}
-
-fn known_version(policy: &Map<String, Value>) -> bool {
-    policy.get("Version").is_none_or(|version| matches!(version.as_str(), Some("2012-10-17" | "2008-10-17")))
-}
-
-fn statements(policy: &Map<String, Value>) -> Result<Vec<&Map<String, Value>>, Mistake> {
-    let statements = match policy.get("Statement") {
-        Some(Value::Object(statement)) => vec![statement],
-        Some(Value::Array(statements)) => statements
-            .iter()
-            .map(|statement| statement.as_object().ok_or_else(syntax))
-            .collect::<Result<_, _>>()?,
-        _ => return Err(syntax()),
-    };
-    if statements.is_empty() { Err(syntax()) } else { Ok(statements) }
-}
-
-/// Whether the elements of a statement have the types that they must have, and none excludes another.
-fn check_types(statement: &Map<String, Value>) -> Result<(), Mistake> {
-    let textual = |value: &Value| match value {
-        Value::String(_) => true,
-        Value::Array(values) => values.iter().all(Value::is_string),
-        _ => false,
-    };
-    let all_textual = ["Action", "NotAction", "Resource", "NotResource"]
-        .iter()
-        .all(|name| statement.get(*name).is_none_or(textual));
-    let both = |one: &str, other: &str| statement.contains_key(one) && statement.contains_key(other);
-    let effect = matches!(statement.get("Effect").and_then(Value::as_str), Some("Allow" | "Deny"));
-    let sid = statement.get("Sid").is_none_or(Value::is_string);
-    let condition = statement.get("Condition").is_none_or(|condition| {
-        condition.as_object().is_some_and(|operators| operators.values().all(Value::is_object))
-    });
-    let exclusive = !both("Action", "NotAction")
-        && !both("Resource", "NotResource")
-        && !both("Principal", "NotPrincipal");
-    if all_textual && effect && sid && condition && exclusive { Ok(()) } else { Err(syntax()) }
-}
-
-fn check_sids(statements: &[&Map<String, Value>]) -> Result<(), Mistake> {
-    let mut seen = HashSet::new();
-    for sid in statements.iter().filter_map(|statement| statement.get("Sid")?.as_str()) {
-        if !sid.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
-            return Err("Statement IDs (SID) must be alpha-numeric. Check that your input satisfies the \
-                        regular expression [0-9A-Za-z]*"
-                .to_owned());
-        }
-        if !sid.is_empty() && !seen.insert(sid) {
-            return Err("Statement IDs (SID) in a single policy must be unique.".to_owned());
-        }
-    }
-    Ok(())
-}
-
-/// The texts of whichever of these elements the statement has.
-fn texts<'a>(statement: &'a Map<String, Value>, names: &[&str]) -> Vec<&'a str> {
-    names
-        .iter()
-        .filter_map(|name| statement.get(*name))
-        .flat_map(|value| match value {
-            Value::Array(values) => values.iter().filter_map(Value::as_str).collect(),
-            value => value.as_str().into_iter().collect::<Vec<_>>(),
-        })
-        .collect()
-}
-
-fn check_action(action: &str) -> Result<(), Mistake> {
-    let Some((vendor, name)) = action.split_once(':') else { return Ok(()) };
-    if name.contains(':') {
-        return Err("Actions/Condition can contain only one colon.".to_owned());
-    }
-    if vendor.is_empty() || !vendor.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_')) {
-        return Err(format!("Vendor {vendor} is not valid"));
-    }
-    Ok(())
-}
-
-fn check_resource(resource: &str) -> Result<(), Mistake> {
-    if resource == "*" {
-        return Ok(());
-    }
-    // A variable may hold colons in its default value.
-    let parts: Vec<&str> = resource.splitn(6, ':').collect();
-    let (Some(&partition), true) = (parts.get(1), parts.len() > 1) else {
-        return Err(format!("Resource {resource} must be in ARN format or \"*\"."));
-    };
-    let wild = |text: &str| text.contains(['*', '?']);
-    if !PARTITIONS.contains(&partition) && !wild(partition) {
-        let mut arn = vec!["arn"];
-        arn.extend(parts.iter().skip(1));
-        arn.resize(arn.len().max(6), "*");
-        return Err(format!("Partition \"{partition}\" is not valid for resource \"{}\".", arn.join(":")));
-    }
-    match parts.get(2) {
-        None | Some(&"") => {
-            Err("Resource vendor must be fully qualified and cannot contain regexes.".to_owned())
-        }
-        Some(vendor) if wild(vendor) && *vendor != "*" => {
-            Err("Resource vendor must be fully qualified and cannot contain regexes.".to_owned())
-        }
-        Some(_) if parts.len() < 6 && !parts.last().is_some_and(|last| last.ends_with('*')) => {
-            Err("The policy failed legacy parsing".to_owned())
-        }
-        Some(&"iam") if parts.get(3).is_some_and(|region| !region.is_empty() && !wild(region)) => {
-            Err(format!("IAM resource {resource} cannot contain region information."))
-        }
-        Some(_) => Ok(()),
-    }
+fn check(kind: PolicyKind<'_>, document: &str) -> Result<(), AwsError> {
+    validate(kind, document).map_err(|error| match error.code() {
+        ErrorCode::Malformed => malformed_policy(error.message()),
+        ErrorCode::TooLong => limit_exceeded(error.message()),
+    })
 }
 
 #[cfg(test)]
@@ -240,6 +37,9 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    /// The words for whatever has no words of its own.
+    const SYNTAX: &str = "Syntax errors in policy.";
 
     fn managed(statement: &str) -> String {
         let document = format!(r#"{{"Version":"2012-10-17","Statement":{statement}}}"#);

@@ -13,7 +13,7 @@ use crate::api::{
 use crate::naming::{arn, encoded, new_id};
 use crate::paging::page;
 use crate::state::{Entity, INSTANCE_PROFILES, Permissions, ROLES, Role, fold, update};
-use crate::{boundaries, errors, policy_document, tags};
+use crate::{access_advisor, boundaries, errors, policy_document, tags};
 
 /// How long sessions of a role may last unless it says otherwise, in seconds.
 pub(crate) const DEFAULT_MAX_SESSION_DURATION: i32 = 3_600;
@@ -162,6 +162,7 @@ pub(crate) async fn delete_role(ctx: Ctx, input: DeleteRoleInput) -> Result<Dele
             if !role.permissions.inline.is_empty() {
                 return Err(errors::delete_first("delete policies"));
             }
+            access_advisor::forget(tx, &role.arn(tx.account()))?;
             Ok(tx.delete(&ROLES, key)?)
         })
         .await?;

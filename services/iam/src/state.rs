@@ -5,11 +5,14 @@
 
 use std::collections::BTreeMap;
 
+use cloudtwin_core::federation::{OidcProvider, SamlProvider};
+use cloudtwin_core::mfa::MfaDevice;
 use cloudtwin_smithy::{AwsError, Timestamp};
 use cloudtwin_store::{IndexKeys, ReadTx, Table, Tx};
 use serde::{Deserialize, Serialize};
 
 use crate::errors;
+use crate::passwords::PasswordHash;
 
 /// Tags, in the order in which they were added.
 pub(crate) type Tags = Vec<(String, String)>;
@@ -39,6 +42,10 @@ pub(crate) struct User {
     pub(crate) access_keys: Vec<AccessKey>,
     pub(crate) login_profile: Option<LoginProfile>,
     pub(crate) service_credentials: Vec<ServiceCredential>,
+    #[serde(default)]
+    pub(crate) ssh_public_keys: Vec<SshPublicKey>,
+    #[serde(default)]
+    pub(crate) signing_certificates: Vec<SigningCertificate>,
 }
 
 /// An access key of a user. Its secret is in the table of the credentials that the cloud issued.
@@ -49,12 +56,56 @@ pub(crate) struct AccessKey {
     pub(crate) active: bool,
 }
 
-/// That a user may sign in with a password. The password itself is checked against the account's policy and
-/// not kept: there is nothing to sign in to.
+/// That a user may sign in with a password.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct LoginProfile {
     pub(crate) created: Timestamp,
     pub(crate) reset_required: bool,
+    /// The password and those before it, newest first.
+    #[serde(default)]
+    pub(crate) passwords: Vec<PasswordHash>,
+    /// When the password was set.
+    #[serde(default)]
+    pub(crate) changed: Option<Timestamp>,
+}
+
+/// An SSH public key of a user, for CodeCommit.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct SshPublicKey {
+    pub(crate) id: String,
+    /// `ssh-rsa AAAA…`.
+    pub(crate) body: String,
+    /// MD5 of the key, in pairs of hexadecimal digits.
+    pub(crate) fingerprint: String,
+    pub(crate) active: bool,
+    pub(crate) uploaded: Timestamp,
+}
+
+/// A certificate of a user with which SOAP requests were signed.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct SigningCertificate {
+    pub(crate) id: String,
+    /// PEM, as it was uploaded.
+    pub(crate) body: String,
+    pub(crate) active: bool,
+    pub(crate) uploaded: Timestamp,
+}
+
+/// A certificate for load balancers and distributions.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct ServerCertificate {
+    pub(crate) name: String,
+    pub(crate) path: String,
+    pub(crate) id: String,
+    pub(crate) uploaded: Timestamp,
+    pub(crate) expires: Timestamp,
+    /// PEM.
+    pub(crate) body: String,
+    /// PEM, the issuer first.
+    pub(crate) chain: Option<String>,
+    /// PEM. Never answered; for the services that use the certificate.
+    pub(crate) private_key: String,
+    pub(crate) tags: Tags,
 }
 
 /// A user name and password for one service.
@@ -158,7 +209,8 @@ pub(crate) struct PasswordPolicy {
 pub(crate) const USERS: Table<User> = Table::account("iam/users")
     .index("by_policy", |user: &User| IndexKeys::each(&user.permissions.attached))
     .index("by_boundary", |user: &User| IndexKeys::maybe(user.permissions.boundary.as_ref()))
-    .index("by_group", |user: &User| IndexKeys::each(&user.groups));
+    .index("by_group", |user: &User| IndexKeys::each(&user.groups))
+    .index("by_id", |user: &User| IndexKeys::one(&user.id));
 
 pub(crate) const ROLES: Table<Role> = Table::account("iam/roles")
     .index("by_policy", |role: &Role| IndexKeys::each(&role.permissions.attached))
@@ -172,6 +224,8 @@ pub(crate) const POLICIES: Table<Policy> = Table::account("iam/policies");
 
 pub(crate) const INSTANCE_PROFILES: Table<InstanceProfile> = Table::account("iam/instance-profiles")
     .index("by_role", |profile: &InstanceProfile| IndexKeys::maybe(profile.role.as_deref().map(fold)));
+
+pub(crate) const SERVER_CERTIFICATES: Table<ServerCertificate> = Table::account("iam/server-certificates");
 
 /// The account's settings; the only row has the key [`ACCOUNT`].
 pub(crate) const ACCOUNTS: Table<Account> = Table::account("iam/account");
@@ -247,6 +301,8 @@ named! {
     Role, ROLES, |name| format!("The role with name {name} cannot be found.");
     Group, GROUPS, |name| format!("The group with name {name} cannot be found.");
     InstanceProfile, INSTANCE_PROFILES, |name| format!("Instance Profile {name} cannot be found.");
+    ServerCertificate, SERVER_CERTIFICATES,
+        |name| format!("The Server Certificate with name {name} cannot be found.");
 }
 
 impl Entity for Policy {
@@ -345,7 +401,7 @@ macro_rules! tagged {
     )*};
 }
 
-tagged!(User, Policy, InstanceProfile);
+tagged!(User, Policy, InstanceProfile, ServerCertificate, MfaDevice, OidcProvider, SamlProvider);
 
 impl Tagged for Role {
     fn tags(&self) -> &Tags {

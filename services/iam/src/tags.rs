@@ -1,14 +1,16 @@
-//! Tags of users, roles, policies and instance profiles.
+//! Tags of whatever has tags.
 
 use std::collections::HashSet;
 
 use cloudtwin_core::Ctx;
+use cloudtwin_core::federation::{OidcProvider, SamlProvider};
+use cloudtwin_core::mfa::MfaDevice;
 use cloudtwin_smithy::AwsError;
 
 use crate::api;
 use crate::errors;
 use crate::paging::page;
-use crate::state::{InstanceProfile, Policy, Role, Tagged, Tags, User, update};
+use crate::state::{InstanceProfile, Policy, Role, ServerCertificate, Tagged, Tags, User, update};
 
 /// How many tags one entity can have.
 const QUOTA: usize = 50;
@@ -108,6 +110,22 @@ operations! {
         tag_instance_profile TagInstanceProfileInput TagInstanceProfileOutput,
         untag_instance_profile UntagInstanceProfileInput UntagInstanceProfileOutput,
         list_instance_profile_tags ListInstanceProfileTagsInput ListInstanceProfileTagsOutput;
+    ServerCertificate, server_certificate_name:
+        tag_server_certificate TagServerCertificateInput TagServerCertificateOutput,
+        untag_server_certificate UntagServerCertificateInput UntagServerCertificateOutput,
+        list_server_certificate_tags ListServerCertificateTagsInput ListServerCertificateTagsOutput;
+    MfaDevice, serial_number:
+        tag_mfa_device TagMFADeviceInput TagMFADeviceOutput,
+        untag_mfa_device UntagMFADeviceInput UntagMFADeviceOutput,
+        list_mfa_device_tags ListMFADeviceTagsInput ListMFADeviceTagsOutput;
+    OidcProvider, open_id_connect_provider_arn:
+        tag_oidc_provider TagOpenIDConnectProviderInput TagOpenIDConnectProviderOutput,
+        untag_oidc_provider UntagOpenIDConnectProviderInput UntagOpenIDConnectProviderOutput,
+        list_oidc_provider_tags ListOpenIDConnectProviderTagsInput ListOpenIDConnectProviderTagsOutput;
+    SamlProvider, saml_provider_arn:
+        tag_saml_provider TagSAMLProviderInput TagSAMLProviderOutput,
+        untag_saml_provider UntagSAMLProviderInput UntagSAMLProviderOutput,
+        list_saml_provider_tags ListSAMLProviderTagsInput ListSAMLProviderTagsOutput;
 }
 
 #[cfg(test)]

@@ -13,10 +13,10 @@ use crate::errors;
 use crate::naming::{arn, new_id, user_or_caller};
 use crate::paging::page;
 use crate::state::{Entity, Permissions, USERS, User, fold};
-use crate::{boundaries, tags};
+use crate::{access_advisor, boundaries, mfa_devices, tags};
 
 /// When the root of every account came into being, as far as `GetUser` says: 2024-01-01.
-const ROOT_CREATED: Timestamp = Timestamp::from_seconds(1_704_067_200);
+pub(crate) const ROOT_CREATED: Timestamp = Timestamp::from_seconds(1_704_067_200);
 
 impl User {
     pub(crate) fn arn(&self, account: &str) -> String {
@@ -56,6 +56,8 @@ pub(crate) async fn create_user(ctx: Ctx, input: CreateUserInput) -> Result<Crea
         access_keys: Vec::new(),
         login_profile: None,
         service_credentials: Vec::new(),
+        ssh_public_keys: Vec::new(),
+        signing_certificates: Vec::new(),
     };
     ctx.db()
         .write(|tx| {
@@ -74,15 +76,19 @@ fn refuse_taken(tx: &Tx<'_>, name: &str) -> Result<(), AwsError> {
     Ok(())
 }
 
+/// The account's root as a user.
+pub(crate) fn root_shape(account: &str) -> UserShape {
+    UserShape {
+        user_id: account.to_owned(),
+        arn: format!("arn:aws:iam::{account}:root"),
+        create_date: ROOT_CREATED,
+        ..UserShape::default()
+    }
+}
+
 pub(crate) async fn get_user(ctx: Ctx, input: GetUserInput) -> Result<GetUserOutput, AwsError> {
     let Some(name) = user_or_caller(&ctx, input.user_name)? else {
-        let root = UserShape {
-            user_id: ctx.account().to_owned(),
-            arn: format!("arn:aws:iam::{}:root", ctx.account()),
-            create_date: ROOT_CREATED,
-            ..UserShape::default()
-        };
-        return Ok(GetUserOutput { user: root });
+        return Ok(GetUserOutput { user: root_shape(ctx.account()) });
     };
     let user = ctx.db().read(|tx| User::get(tx, &name))?;
     Ok(GetUserOutput { user: user.described(ctx.account()) })
@@ -137,7 +143,10 @@ pub(crate) async fn delete_user(ctx: Ctx, input: DeleteUserInput) -> Result<Dele
             let user = User::get(tx, &input.user_name)?;
             let permissions = &user.permissions;
             let first = [
+                (mfa_devices::owned(tx, &user.id)? > 0, "delete MFA device"),
                 (!user.access_keys.is_empty(), "delete access keys"),
+                (!user.signing_certificates.is_empty(), "delete signing certificates"),
+                (!user.ssh_public_keys.is_empty(), "delete ssh public keys"),
                 (!permissions.attached.is_empty(), "detach all policies"),
                 (!permissions.inline.is_empty(), "delete policies"),
                 (user.login_profile.is_some(), "delete login profile"),
@@ -147,6 +156,7 @@ pub(crate) async fn delete_user(ctx: Ctx, input: DeleteUserInput) -> Result<Dele
             if let Some((_, what)) = first.iter().find(|(present, _)| *present) {
                 return Err(errors::delete_first(what));
             }
+            access_advisor::forget(tx, &user.arn(tx.account()))?;
             Ok(tx.delete(&USERS, fold(&user.name))?)
         })
         .await?;

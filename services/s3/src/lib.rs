@@ -8,6 +8,7 @@
 //! the completion of an upload, and every change of an object and the events about it are one
 //! transaction.
 
+mod access;
 mod acl;
 mod body;
 mod bucket_config;
@@ -15,6 +16,7 @@ mod buckets;
 mod checksums;
 mod conditions;
 mod copy;
+mod cross_origin;
 mod encryption;
 mod errors;
 mod lifecycle;
@@ -26,6 +28,7 @@ mod object_lock;
 mod objects;
 mod policy;
 mod post_object;
+mod public_policy;
 mod ranges;
 mod restore;
 mod state;
@@ -47,6 +50,8 @@ use api::*;
 pub fn service() -> Service {
     Service::new(&api::SERVICE, api::OPERATIONS)
         .validation(ValidationStyle::Custom(validation::refusal))
+        .cross_origin(cross_origin::BucketRules)
+        .resources(access::Buckets)
         .op(CreateBucket, buckets::create_bucket)
         .op(DeleteBucket, buckets::delete_bucket)
         .op(HeadBucket, buckets::head_bucket)

@@ -10,6 +10,7 @@ use crate::api::{
     PutBucketPolicyOutput, errors,
 };
 use crate::bucket_config::configs::{self, Kind};
+use crate::public_policy::{is_public, texts};
 use crate::versions;
 
 /// The longest policy, in bytes.
@@ -79,15 +80,6 @@ fn check(text: &str, bucket: &str) -> Result<(), AwsError> {
     Ok(())
 }
 
-/// One text or several.
-fn texts(value: Option<&Value>) -> Vec<&str> {
-    match value {
-        Some(Value::String(text)) => vec![text],
-        Some(Value::Array(list)) => list.iter().filter_map(Value::as_str).collect(),
-        _ => Vec::new(),
-    }
-}
-
 /// Whether a resource names the bucket or something in it; variables and wildcards may stand for it.
 fn is_about(resource: &str, bucket: &str) -> bool {
     let Some(name) = resource.strip_prefix("arn:").and_then(|rest| rest.splitn(5, ':').nth(4)) else {
@@ -134,25 +126,6 @@ pub(crate) async fn get_bucket_policy_status(
     let policy: Value = serde_json::from_str(&policy).map_err(|error| ctx.internal_error(&error))?;
     let status = PolicyStatus { is_public: Some(is_public(&policy)) };
     Ok(GetBucketPolicyStatusOutput { policy_status: Some(status) })
-}
-
-/// Whether somebody unknown is allowed something without any condition.
-fn is_public(policy: &Value) -> bool {
-    let statements = match policy.get("Statement") {
-        Some(Value::Array(statements)) => statements.as_slice(),
-        Some(statement) => std::slice::from_ref(statement),
-        None => &[],
-    };
-    statements.iter().any(|statement| {
-        let everybody = match statement.get("Principal") {
-            Some(Value::String(principal)) => principal == "*",
-            Some(Value::Object(kinds)) => kinds.values().any(|kind| texts(Some(kind)).contains(&"*")),
-            _ => statement.get("NotPrincipal").is_some(),
-        };
-        statement.get("Effect").and_then(Value::as_str) == Some("Allow")
-            && everybody
-            && statement.get("Condition").is_none()
-    })
 }
 
 #[cfg(test)]

@@ -3,6 +3,8 @@
 //! The current version (also a delete marker) is a row of [`OBJECTS`], older ones are rows of
 //! [`VERSIONS`]. A key that has any version has a current one.
 
+use std::sync::Arc;
+
 use base64::Engine as _;
 use base64::alphabet::Alphabet;
 use base64::engine::general_purpose::{GeneralPurpose, NO_PAD};
@@ -57,6 +59,18 @@ pub(crate) fn seq_of(version_id: &str) -> Option<u64> {
 /// # Errors
 /// `NoSuchBucket`; `AccessDenied` for another owner; what the store reports.
 pub(crate) fn bucket(tx: &ReadTx<'_>, name: &str, expected_owner: Option<&str>) -> Result<Bucket, AwsError> {
+    shared_bucket(tx, name, expected_owner).map(Arc::unwrap_or_clone)
+}
+
+/// As [`bucket`], for who only looks at it.
+///
+/// # Errors
+/// As [`bucket`].
+pub(crate) fn shared_bucket(
+    tx: &ReadTx<'_>,
+    name: &str,
+    expected_owner: Option<&str>,
+) -> Result<Arc<Bucket>, AwsError> {
     if let Some(expected) = expected_owner
         && (expected.len() != 12 || !expected.bytes().all(|byte| byte.is_ascii_digit()))
     {
@@ -68,7 +82,7 @@ pub(crate) fn bucket(tx: &ReadTx<'_>, name: &str, expected_owner: Option<&str>) 
             ),
         ));
     }
-    let bucket = tx.get(&BUCKETS, name)?.ok_or_else(|| errors::no_such_bucket(name))?;
+    let bucket = tx.get_shared(&BUCKETS, name)?.ok_or_else(|| errors::no_such_bucket(name))?;
     if expected_owner.is_some_and(|expected| expected != bucket.account) {
         return Err(errors::access_denied());
     }

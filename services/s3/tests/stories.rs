@@ -4,6 +4,9 @@
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
+use cloudtwin_core::{Caller, Cloud, CloudConfig};
+use cloudtwin_smithy::Document;
+use cloudtwin_store::Db;
 use cloudtwin_testkit::TestCloud;
 use serde_json::{Value, json};
 
@@ -42,6 +45,42 @@ fn keys(listing: &Value) -> Vec<&str> {
     listing["Contents"]
         .as_array()
         .map_or(Vec::new(), |list| list.iter().filter_map(|object| object["Key"].as_str()).collect())
+}
+
+#[tokio::test]
+async fn a_call_by_name_carries_large_objects() {
+    let cloud = with_bucket().await;
+    let large: String = (0..1 << 17).map(|number| format!("{number:08}")).collect();
+    put(&cloud, "large", &large).await;
+    assert_eq!(body(&cloud, json!({"Bucket": "b-1", "Key": "large"})).await, large);
+    let range = json!({"Bucket": "b-1", "Key": "large", "Range": "bytes=8-800007"});
+    assert_eq!(body(&cloud, range).await, large[8..800_008]);
+}
+
+#[tokio::test]
+async fn an_object_too_large_for_a_call_by_name_is_not_cut_off() {
+    let config = CloudConfig { max_body: 100_000, ..CloudConfig::default() };
+    let cloud = Cloud::start(Db::ephemeral().unwrap(), config, vec![cloudtwin_s3::service()]);
+    let call = async |operation: &str, size: Option<usize>| {
+        let mut input = vec![("Bucket".to_owned(), "b-1".into())];
+        if operation != "CreateBucket" {
+            input.push(("Key".to_owned(), "large".into()));
+        }
+        input.extend(size.map(|size| ("Body".to_owned(), Document::Blob(vec![0; size].into()))));
+        let input: Document = input.into_iter().collect();
+        cloud.call_by_name("s3", operation, &input, Caller::root("000000000000"), "us-east-1").await
+    };
+    call("CreateBucket", None).await.unwrap();
+    call("PutObject", Some(100_000)).await.unwrap();
+    assert!(call("GetObject", None).await.is_ok());
+    call("PutObject", Some(100_001)).await.unwrap();
+    let error = call("GetObject", None).await.unwrap_err();
+    assert_eq!((error.code(), error.status()), ("RequestEntityTooLargeException", 413));
+    assert_eq!(
+        error.message(),
+        "`Body` is longer than the 100000 bytes that a call between services can carry."
+    );
+    cloud.stop();
 }
 
 #[tokio::test]

@@ -233,7 +233,7 @@ fn encode(form: Form, messages: Vec<Message>) -> Result<Response<ByteStream>, Aw
     let protocol: &dyn Protocol = if form == Form::AwsJson { &AwsJson } else { &Query };
     let output = ReceiveMessageOutput { messages: (!messages.is_empty()).then_some(messages) };
     protocol
-        .encode(ReceiveMessage::schema(), &output, ResponseContext { request_id: REQUEST_ID })
+        .encode(ReceiveMessage::schema(), &output, ResponseContext::new(REQUEST_ID))
         .map_err(|error| AwsError::new("InternalError", 500, error.message))
 }
 
@@ -241,7 +241,7 @@ fn encode(form: Form, messages: Vec<Message>) -> Result<Response<ByteStream>, Aw
 const REQUEST_ID: &str = "00000000-0000-0000-0000-000000000000";
 
 fn encode_error(form: Form, error: &AwsError) -> Response<ByteStream> {
-    let context = ResponseContext { request_id: REQUEST_ID };
+    let context = ResponseContext::new(REQUEST_ID);
     match form {
         Form::Xml => Query.encode_error(&SERVICE, error, context),
         Form::AwsJson => AwsJson.encode_error(&SERVICE, error, context),

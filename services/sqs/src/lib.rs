@@ -13,6 +13,7 @@ pub mod api {
     include!(concat!(env!("OUT_DIR"), "/api.rs"));
 }
 
+mod access;
 mod attributes;
 mod batches;
 mod dead_letter;
@@ -38,6 +39,7 @@ mod visibility;
 pub fn service() -> Service {
     Service::new(&api::SERVICE, api::OPERATIONS)
         .validation(ValidationStyle::Custom(errors::of_violations))
+        .resources(access::Queues)
         .op(api::AddPermission, permissions::add_permission)
         .op(api::CancelMessageMoveTask, move_tasks::cancel_message_move_task)
         .op(api::ChangeMessageVisibility, visibility::change_message_visibility)

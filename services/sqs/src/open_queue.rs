@@ -1,6 +1,8 @@
 //! A queue within a transaction: the rules by which its messages become ready, in flight, delayed,
 //! and gone.
 
+use std::sync::Arc;
+
 use cloudtwin_smithy::AwsError;
 use cloudtwin_store::{Key, PrefixOf, StoreError, Table, Tx};
 
@@ -43,8 +45,8 @@ impl<'t, 'a> OpenQueue<'t, 'a> {
     }
 
     /// Reads the queue's attributes.
-    pub(crate) fn queue(&self) -> Result<Queue, AwsError> {
-        self.tx.get(&QUEUES, &self.name)?.ok_or_else(queue_does_not_exist)
+    pub(crate) fn queue(&self) -> Result<Arc<Queue>, AwsError> {
+        self.tx.get_shared(&QUEUES, &self.name)?.ok_or_else(queue_does_not_exist)
     }
 
     /// Adds a message, with what is known of its receives in other queues; gives it its number.
@@ -113,7 +115,10 @@ impl<'t, 'a> OpenQueue<'t, 'a> {
         if self.counters.expires <= self.now {
             match queue {
                 Some(queue) => self.remove_expired(queue)?,
-                None => self.remove_expired(&self.queue()?)?,
+                None => {
+                    let queue = self.queue()?;
+                    self.remove_expired(&queue)?;
+                }
             }
         }
         Ok(())

@@ -1,6 +1,7 @@
 //! `ReceiveMessage`, with long polling.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use cloudtwin_core::Ctx;
 use cloudtwin_smithy::AwsError;
@@ -44,7 +45,7 @@ struct Look {
     /// Seconds that the queue lets receivers wait.
     wait: i32,
     /// The queue's id, and what its messages' sequence numbers are made of.
-    queue: Queue,
+    queue: Arc<Queue>,
     /// Whether the queue's own waiters have something to look at.
     stirred: bool,
     /// The dead-letter queue, if messages went there.

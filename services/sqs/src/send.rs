@@ -10,7 +10,7 @@ use sha2::{Digest, Sha256};
 use crate::api::errors::INVALID_MESSAGE_CONTENTS;
 use crate::api::{MessageAttributeValue, MessageSystemAttributeValue, SendMessageInput, SendMessageOutput};
 use crate::errors::{invalid, invalid_value, missing, not_for_queue_type};
-use crate::message_attributes::{self, TRACE_HEADER, bad_character, hex, is_allowed, md5_of_body};
+use crate::message_attributes::{self, TRACE_HEADER, bad_character, first_disallowed, hex, md5_of_body};
 use crate::open_queue::OpenQueue;
 use crate::queue_url::Place;
 use crate::state::{Queue, StoredMessage};
@@ -47,7 +47,7 @@ impl Outgoing {
         if body.is_empty() {
             return Err(missing("MessageBody"));
         }
-        if let Some(c) = body.chars().find(|c| !is_allowed(*c)) {
+        if let Some(c) = first_disallowed(&body) {
             return Err(INVALID_MESSAGE_CONTENTS.with(bad_character(c, "message body")));
         }
         check_id(deduplication_id.as_deref(), "MessageDeduplicationId")?;

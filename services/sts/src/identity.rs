@@ -1,6 +1,6 @@
 //! Who calls, and whose an access key is.
 
-use cloudtwin_core::credentials::{CREDENTIALS, account_of_key};
+use cloudtwin_core::credentials::{self, account_of_key};
 use cloudtwin_core::{Ctx, Principal};
 use cloudtwin_smithy::AwsError;
 
@@ -18,7 +18,7 @@ pub(crate) async fn get_caller_identity(
 ) -> Result<GetCallerIdentityOutput, AwsError> {
     let caller = ctx.caller();
     let issued = match &caller.access_key_id {
-        Some(key) => ctx.db().read(|tx| tx.contains(&CREDENTIALS, key))?,
+        Some(key) => ctx.db().read(|tx| credentials::find(tx, key))?.is_some(),
         None => false,
     };
     let user_id = match caller.principal {
@@ -44,9 +44,9 @@ pub(crate) async fn get_access_key_info(
     input: GetAccessKeyInfoInput,
 ) -> Result<GetAccessKeyInfoOutput, AwsError> {
     let key = input.access_key_id;
-    let issued = ctx.db().read(|tx| tx.get(&CREDENTIALS, &key))?;
+    let issued = ctx.db().read(|tx| credentials::find(tx, &key))?;
     let account = match issued {
-        Some(credential) => credential.caller.account,
+        Some(credential) => credential.caller.account.clone(),
         // What any other key stands for when it is used here: the account that this call has.
         None => {
             account_of_key(&key).filter(|_| says_account(&key)).unwrap_or_else(|| ctx.account().to_owned())

@@ -1,5 +1,6 @@
 //! Session policies: what is said of their form and size. They are kept with the session.
 
+use cloudtwin_policy::PolicyKind;
 use cloudtwin_smithy::AwsError;
 
 use crate::api;
@@ -21,10 +22,8 @@ impl SessionPolicies {
         arns: Option<Vec<api::PolicyDescriptorType>>,
     ) -> Result<Self, AwsError> {
         if let Some(document) = &document {
-            let parsed = serde_json::from_str::<serde_json::Value>(document);
-            if !parsed.is_ok_and(|policy| policy.is_object()) {
-                return Err(MALFORMED_POLICY_DOCUMENT_EXCEPTION.with("This policy contains invalid Json"));
-            }
+            let checked = cloudtwin_policy::validate(PolicyKind::Session, document);
+            checked.map_err(|error| MALFORMED_POLICY_DOCUMENT_EXCEPTION.with(error.to_string()))?;
         }
         let arns = arns.unwrap_or_default().into_iter().filter_map(|policy| policy.arn).collect();
         Ok(Self { document, arns })

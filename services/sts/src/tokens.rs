@@ -1,15 +1,16 @@
 //! `GetSessionToken` and `GetFederationToken`: sessions for callers themselves, and for whom they let in.
 
-use cloudtwin_core::{Caller, Ctx, Principal};
+use cloudtwin_core::{Caller, Ctx, Principal, Session};
 use cloudtwin_smithy::AwsError;
 
 use crate::api::{
     FederatedUser, GetFederationTokenInput, GetFederationTokenOutput, GetSessionTokenInput,
     GetSessionTokenOutput,
 };
+use crate::mfa_codes;
 use crate::session_policy::SessionPolicies;
 use crate::session_tags;
-use crate::sessions::{self, Session};
+use crate::sessions;
 
 /// How long a session lasts unless it is said, in seconds.
 const DEFAULT_DURATION: i32 = 43_200;
@@ -19,7 +20,7 @@ const ROOT_DURATION: i32 = 3_600;
 
 /// Refuses callers that have temporary credentials themselves.
 fn refuse_sessions(ctx: &Ctx, operation: &str) -> Result<(), AwsError> {
-    if sessions::of_caller(ctx)?.is_some() {
+    if ctx.caller().session.is_some() {
         let message = format!("Cannot call {operation} with session credentials");
         return Err(AwsError::new("AccessDenied", 403, message));
     }
@@ -37,8 +38,17 @@ pub(crate) async fn get_session_token(
 ) -> Result<GetSessionTokenOutput, AwsError> {
     refuse_sessions(&ctx, "GetSessionToken")?;
     let duration = duration(&ctx, input.duration_seconds);
-    let credentials = sessions::begin(&ctx, ctx.caller().clone(), duration, Session::default()).await?;
-    Ok(GetSessionTokenOutput { credentials: Some(credentials), ..GetSessionTokenOutput::default() })
+    let session = Session {
+        mfa_authenticated_at: mfa_codes::check(&ctx, input.serial_number, input.token_code).await?,
+        ..Session::default()
+    };
+    let caller = ctx.caller().clone();
+    let begun = sessions::begin(&ctx, caller, duration, input.minimum_session_token_size, session).await?;
+    Ok(GetSessionTokenOutput {
+        credentials: Some(begun.credentials),
+        session_token_size: begun.token_size,
+        session_token_utilization: begun.token_utilization,
+    })
 }
 
 pub(crate) async fn get_federation_token(
@@ -64,14 +74,17 @@ pub(crate) async fn get_federation_token(
         tags: tags.tags,
         policy: policies.document,
         policy_arns: policies.arns,
+        issuer_arn: Some(ctx.caller().arn.clone()),
+        issuer_id: Some(ctx.caller().user_id.clone()),
         ..Session::default()
     };
     let duration = duration(&ctx, input.duration_seconds);
-    let credentials = sessions::begin(&ctx, caller, duration, session).await?;
+    let begun = sessions::begin(&ctx, caller, duration, input.minimum_session_token_size, session).await?;
     Ok(GetFederationTokenOutput {
-        credentials: Some(credentials),
+        credentials: Some(begun.credentials),
         federated_user: Some(user),
         packed_policy_size: Some(packed),
-        ..GetFederationTokenOutput::default()
+        session_token_size: begun.token_size,
+        session_token_utilization: begun.token_utilization,
     })
 }

@@ -2,7 +2,8 @@
 
 #![cfg(test)]
 
-use cloudtwin_core::credentials::CREDENTIALS;
+use cloudtwin_core::credentials::{SESSION_CREDENTIALS, check};
+use cloudtwin_core::mfa::{MFA_DEVICES, MfaDevice};
 use cloudtwin_core::{Caller, Principal};
 use cloudtwin_smithy::AwsError;
 use cloudtwin_store::StoreError;
@@ -27,7 +28,7 @@ async fn refused(cloud: &TestCloud, operation: &str, input: Value) -> AwsError {
 fn caller_of(cloud: &TestCloud, answer: &Value) -> Caller {
     let key = answer["Credentials"]["AccessKeyId"].as_str().unwrap().to_owned();
     let db = cloud.cloud().db().scoped("", "");
-    let credential = db.read::<_, StoreError, _>(|tx| tx.get(&CREDENTIALS, &key)).unwrap().unwrap();
+    let credential = db.read::<_, StoreError, _>(|tx| tx.get(&SESSION_CREDENTIALS, &key)).unwrap().unwrap();
     assert_eq!(credential.session_token.as_deref(), answer["Credentials"]["SessionToken"].as_str());
     credential.caller
 }
@@ -131,18 +132,127 @@ async fn tokens_last_as_long_as_their_caller_may_have_them() {
 }
 
 #[tokio::test]
-async fn ended_sessions_are_forgotten_when_others_begin() {
+async fn ended_sessions_are_forgotten_and_refused() {
     let cloud = cloud();
     let session = sts(&cloud, "GetSessionToken", json!({"DurationSeconds": 900})).await;
     let key = session["Credentials"]["AccessKeyId"].as_str().unwrap().to_owned();
-    let known = || {
+    let row = || {
         let db = cloud.cloud().db().scoped("", "");
-        db.read::<_, StoreError, _>(|tx| tx.contains(&CREDENTIALS, &key)).unwrap()
+        db.read::<_, StoreError, _>(|tx| tx.get(&SESSION_CREDENTIALS, &key)).unwrap()
     };
+    let token = session["Credentials"]["SessionToken"].as_str();
+    let refused = || check(&key, row().as_ref(), token, cloud.cloud().clock().now_millis()).is_err();
+    assert!(!refused());
     cloud.advance_seconds(3_600);
     sts(&cloud, "GetSessionToken", json!({})).await;
-    assert!(known());
+    assert!(row().is_some() && refused());
     cloud.advance_seconds(25 * 3_600);
     sts(&cloud, "GetSessionToken", json!({})).await;
-    assert!(!known());
+    assert!(row().is_none() && refused());
+}
+
+#[tokio::test]
+async fn a_reset_ends_every_session() {
+    let cloud = cloud();
+    let session = sts(&cloud, "AssumeRole", json!({"RoleArn": ROLE, "RoleSessionName": "job"})).await;
+    cloud.cloud().reset(Some("sts")).await.unwrap();
+    let key = session["Credentials"]["AccessKeyId"].as_str().unwrap();
+    let db = cloud.cloud().db().scoped("", "");
+    let row = db.read::<_, StoreError, _>(|tx| tx.get(&SESSION_CREDENTIALS, key)).unwrap();
+    assert!(row.is_none());
+    let token = session["Credentials"]["SessionToken"].as_str();
+    assert!(check(key, None, token, 0).is_err());
+    // Without the token it is no better.
+    assert!(check(key, None, None, 0).is_err());
+}
+
+#[tokio::test]
+async fn what_policies_see_of_a_session_stays_with_its_credentials() {
+    let cloud = cloud();
+    let session = sts(
+        &cloud,
+        "AssumeRole",
+        json!({
+            "RoleArn": ROLE, "RoleSessionName": "job", "SourceIdentity": "ann",
+            "Tags": [{"Key": "Team", "Value": "a"}],
+            "Policy": "{\"Version\":\"2012-10-17\",\"Statement\":[{\"Effect\":\"Allow\",\"Action\":\"*\",\"Resource\":\"*\"}]}",
+            "PolicyArns": [{"arn": "arn:aws:iam::aws:policy/ReadOnlyAccess"}]
+        }),
+    )
+    .await;
+    let caller = caller_of(&cloud, &session);
+    let facts = caller.session.clone().unwrap();
+    assert_eq!(facts.source_identity.as_deref(), Some("ann"));
+    assert_eq!(facts.tags, [("Team".to_owned(), "a".to_owned())]);
+    assert!(facts.policy.is_some() && facts.has_policies());
+    assert_eq!(facts.policy_arns, ["arn:aws:iam::aws:policy/ReadOnlyAccess"]);
+    assert_eq!(facts.issuer_arn.as_deref(), Some("arn:aws:iam::000000000000:root"));
+    assert!((3_599_000..=3_600_000).contains(&(facts.expires - facts.issued)));
+
+    // Who is behind it stays, and cannot be changed.
+    let inside = cloud.caller(caller);
+    let next = sts(&inside, "AssumeRole", json!({"RoleArn": ROLE, "RoleSessionName": "next"})).await;
+    assert_eq!(next["SourceIdentity"], "ann");
+    let other = json!({"RoleArn": ROLE, "RoleSessionName": "next", "SourceIdentity": "eve"});
+    assert_eq!(refused(&inside, "AssumeRole", other).await.code(), "AccessDenied");
+}
+
+#[tokio::test]
+async fn codes_of_mfa_devices_are_checked() {
+    let cloud = cloud();
+    let serial = "arn:aws:iam::000000000000:mfa/phone";
+    let device = MfaDevice {
+        serial_number: serial.to_owned(),
+        seed: b"12345678901234567890".to_vec(),
+        enabled: Some(cloud.cloud().clock().now()),
+        owner: Some("000000000000".to_owned()),
+        drift: 0,
+        last_step: None,
+        tags: Vec::new(),
+    };
+    let code = device.code_at(cloud.cloud().clock().now_millis());
+    let db = cloud.cloud().db().scoped("000000000000", "");
+    db.write::<_, StoreError, _>(|tx| tx.put(&MFA_DEVICES, serial, &device)).await.unwrap();
+    let with = |code: &str| json!({"SerialNumber": serial, "TokenCode": code});
+    let session = sts(&cloud, "GetSessionToken", with(&code)).await;
+    assert!(caller_of(&cloud, &session).session.unwrap().mfa_authenticated_at.is_some());
+    // A code is good once.
+    for (input, message) in [
+        (with(&code), "MultiFactorAuthentication failed with invalid MFA one time pass code. "),
+        (
+            json!({"SerialNumber": serial}),
+            "MultiFactorAuthentication failed, must provide both MFA serial number and one time pass code.",
+        ),
+        (
+            json!({"SerialNumber": "arn:aws:iam::000000000000:mfa/other", "TokenCode": "123456"}),
+            "MultiFactorAuthentication failed, unable to validate MFA code.  Please verify your MFA serial \
+             number is valid and associated with this user.",
+        ),
+    ] {
+        let error = refused(&cloud, "GetSessionToken", input).await;
+        assert_eq!((error.code(), error.status(), error.message()), ("AccessDenied", 403, message));
+    }
+}
+
+#[tokio::test]
+async fn tokens_are_as_long_as_asked() {
+    let cloud = cloud();
+    let plain = sts(&cloud, "GetSessionToken", json!({})).await;
+    assert!(plain.get("SessionTokenSize").is_none());
+    let long = sts(&cloud, "GetSessionToken", json!({"MinimumSessionTokenSize": 4096})).await;
+    assert_eq!(long["Credentials"]["SessionToken"].as_str().unwrap().len(), 4096);
+    assert_eq!((&long["SessionTokenSize"], &long["SessionTokenUtilization"]), (&json!(4096), &json!(100)));
+}
+
+#[tokio::test]
+async fn only_encoded_messages_are_decoded() {
+    let cloud = cloud();
+    let message = json!({"allowed": false, "explicitDeny": false});
+    let encoded = cloud.cloud().encode_authorization_message("000000000000", &message).await.unwrap();
+    let decoded = sts(&cloud, "DecodeAuthorizationMessage", json!({"EncodedMessage": encoded})).await;
+    assert_eq!(decoded["DecodedMessage"], message.to_string());
+    for (cloud, text) in [(&cloud, "nothing"), (&cloud.account("111111111111"), encoded.as_str())] {
+        let error = refused(cloud, "DecodeAuthorizationMessage", json!({"EncodedMessage": text})).await;
+        assert_eq!((error.code(), error.status()), ("InvalidAuthorizationMessageException", 400));
+    }
 }

@@ -45,6 +45,11 @@ def program():
     return found
 
 
+# The provider's own waiters decide how long it takes: it wants to see a queue's attributes six times in
+# a row, five seconds apart, after every change, and a queue's absence for up to 45 seconds.
+LIMIT = 600
+
+
 class Workspace:
     """A directory with a configuration, applied to a cloud."""
 
@@ -78,7 +83,7 @@ class Workspace:
     def run(self, *words, status=0, **variables):
         environment = {**self.environment, **{f"TF_VAR_{name}": value for name, value in variables.items()}}
         return self.cloud.run(
-            self.command, *words, status=status, cwd=self.directory, environment=environment, timeout=280
+            self.command, *words, status=status, cwd=self.directory, environment=environment, timeout=LIMIT
         )
 
     def init(self):
@@ -98,5 +103,3 @@ class Workspace:
     def outputs(self):
         printed = json.loads(self.run("output", "-json").stdout)
         return {name: output["value"] for name, output in printed.items()}
-
-

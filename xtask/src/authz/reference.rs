@@ -11,7 +11,7 @@ use std::path::Path;
 use flate2::read::GzDecoder;
 use serde_json::Value;
 
-use super::{SERVICES, overrides, section};
+use super::{SERVICES, overrides, prefix, section};
 use crate::model::names;
 
 /// Differences found, by whether the overrides explain them.
@@ -61,7 +61,7 @@ fn compare(
 ) {
     let required = || entry["required"].as_array().into_iter().flatten();
     let ours: BTreeSet<&str> = required().map(|one| one["action"].as_str().unwrap()).collect();
-    let stated = reference["services"][service]["ops"][operation]["actions"].as_array();
+    let stated = reference["services"][prefix(service)]["ops"][operation]["actions"].as_array();
     let theirs: BTreeSet<&str> = stated.into_iter().flatten().map(|one| one["a"].as_str().unwrap()).collect();
     let mut differ = |action: &str, what: &str| {
         if explained(overrides, operation, action) {

@@ -1,6 +1,6 @@
 //! Checks that the templates and conditions of a permission table name members that the operation has.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::failure::{Context, Failure, Result};
 use crate::model::Model;
@@ -9,22 +9,32 @@ use crate::model::Model;
 const CALL_VALUES: [&str; 4] = ["partition", "region", "account", "caller"];
 
 /// What `{Member|transform}` may do with a value; `models/README.md` says what each means.
-const TRANSFORMS: [&str; 16] = [
+const TRANSFORMS: [&str; 26] = [
     "access_key_user",
     "account_of",
     "copy_source",
     "copy_source_version",
     "deletion_task_role",
+    "full_name",
+    "function_account",
+    "function_name",
     "keys",
     "move_task_source",
     "or_account",
+    "or_arn",
+    "or_default",
     "path",
     "query_tags",
     "queue_account",
     "queue_name",
+    "relative",
+    "rule_bus",
     "service_linked_role_name",
+    "stored_arn",
     "true",
+    "url_encoded",
     "with_path",
+    "without_last_part",
     "without_scheme",
 ];
 
@@ -66,6 +76,29 @@ impl<'a> Inputs<'a> {
             .map(|(member, _)| member.as_str())
     }
 
+    /// Whether the input must have this member.
+    pub(super) fn is_required(&self, member: &str) -> bool {
+        let required = self.shape.and_then(|shape| shape.get("required")?.as_array());
+        required.is_some_and(|required| required.iter().any(|name| name == member))
+    }
+
+    /// What an operation asks for where actions are HTTP methods: its own method on its own path below `root`.
+    pub(super) fn http_access(&self, root: &str, operation: &Value) -> Result<Value> {
+        let http = operation.get("http").and_then(Value::as_str).context("http")?;
+        let (method, uri) = http.split_once(' ').context("a method and a URI")?;
+        let mut resource = root.to_owned();
+        let mut rest = uri.split('?').next().unwrap_or(uri);
+        while let Some((text, after)) = rest.split_once('{') {
+            let (label, after) = after.split_once('}').context("the end of a label")?;
+            let member = self.member_called(label.trim_end_matches('+')).context(label)?;
+            resource.push_str(text);
+            resource.push_str(&format!("{{{member}}}"));
+            rest = after;
+        }
+        resource.push_str(rest);
+        Ok(json!({"action": method, "resources": [resource]}))
+    }
+
     /// `Member`, `Nested.Member`, `List[].Member` or any of them with `|transform` leads to something in the input.
     pub(super) fn check_reference(&self, reference: &str) -> Result<()> {
         let path = match reference.split_once('|') {
@@ -101,7 +134,6 @@ impl<'a> Inputs<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::json;
 
     fn check(run: impl FnOnce(&Inputs<'_>)) {
         let shapes = json!({

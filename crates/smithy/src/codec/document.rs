@@ -10,16 +10,30 @@ use crate::schema::{Member, Schema};
 use crate::shape::{
     DecodeReport, PathSegment, SeenMembers, Shape, ShapeDeserializer, ShapeSerializer, Visit,
 };
+use crate::stream::ByteStream;
 use crate::timestamp::Timestamp;
 
-/// The document of a structure.
+/// The document of a structure. A streamed payload that is not in memory is not part of it.
 ///
 /// # Errors
 /// When a shape writes what its schema does not allow, which generated shapes do not.
 pub fn to_document(shape: &dyn Shape) -> Result<Document, CodecError> {
-    let mut writer = DocumentWriter { open: Vec::new(), done: None };
+    Ok(to_document_and_stream(shape)?.0)
+}
+
+/// The member of a structure that is its streamed payload, and the payload.
+pub type StreamedPayload = (&'static Member, ByteStream);
+
+/// The document of a structure without its streamed payload, and that payload if it is not in
+/// memory: it is taken out of the structure.
+///
+/// # Errors
+/// As [`to_document`].
+pub fn to_document_and_stream(shape: &dyn Shape) -> Result<(Document, Option<StreamedPayload>), CodecError> {
+    let mut writer = DocumentWriter { open: Vec::new(), done: None, stream: None };
     writer.structure(shape)?;
-    writer.done.take().ok_or_else(|| CodecError::new(CodecErrorKind::Output, "nothing was written"))
+    let nothing = || CodecError::new(CodecErrorKind::Output, "nothing was written");
+    Ok((writer.done.ok_or_else(nothing)?, writer.stream))
 }
 
 /// A container that is being written, and where the next value in it goes.
@@ -32,6 +46,7 @@ enum Open {
 struct DocumentWriter {
     open: Vec<Open>,
     done: Option<Document>,
+    stream: Option<StreamedPayload>,
 }
 
 impl DocumentWriter {
@@ -143,6 +158,16 @@ impl ShapeSerializer for DocumentWriter {
             // A structure's member that is null is not set.
             Some(Open::Map(_)) | None => Ok(()),
             Some(Open::List(_) | Open::Entry(_)) => self.put(member, Document::Null),
+        }
+    }
+
+    fn write_stream(&mut self, member: &'static Member, value: &ByteStream) -> Visit {
+        match value.as_bytes() {
+            Some(bytes) => self.put(member, Document::Blob(bytes)),
+            None => {
+                self.stream = Some((member, value.take()));
+                Ok(())
+            }
         }
     }
 }

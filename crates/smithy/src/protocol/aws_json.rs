@@ -112,7 +112,7 @@ mod tests {
         sender: true,
         query_code: Some("AWS.SimpleQueueService.NonExistentQueue"),
     };
-    const CONTEXT: ResponseContext<'_> = ResponseContext { request_id: "id-1" };
+    const CONTEXT: ResponseContext<'_> = ResponseContext::new("id-1");
 
     static SQS: ServiceSchema = service(true);
     static OTHER: ServiceSchema = service(false);

@@ -60,10 +60,14 @@ pub(super) fn undeclared_fields(error: &AwsError) -> impl Iterator<Item = (&str,
 
 /// The `__type` of an error: its shape's name. Services that came from the query protocol put
 /// their namespace before it (`com.amazonaws.sqs#QueueDoesNotExist`); others differ among
-/// themselves, and clients ignore it.
+/// themselves, and clients ignore it. Errors of AWS's common framework bring their namespace along.
 pub(super) fn error_type(service: &ServiceSchema, error: &AwsError) -> String {
     let name = error_name(service, error);
-    if service.query_compatible { format!("com.amazonaws.{}#{name}", service.name) } else { name.to_owned() }
+    if service.query_compatible && !name.contains('#') {
+        format!("com.amazonaws.{}#{name}", service.name)
+    } else {
+        name.to_owned()
+    }
 }
 
 /// Formerly-query services declare a code of its own for that protocol; elsewhere the shape's

@@ -10,6 +10,7 @@ mod error_members;
 pub mod http_binding;
 mod json_body;
 pub mod query;
+mod query_json;
 pub mod rest_json;
 pub mod rest_xml;
 pub mod rpc_cbor;
@@ -17,7 +18,7 @@ pub mod rpc_json;
 mod xml_dialect;
 
 use bytes::Bytes;
-use http::HeaderMap;
+use http::{HeaderMap, HeaderValue};
 
 use crate::error::{AwsError, CodecError};
 use crate::schema::{OperationSchema, ProtocolId, ServiceSchema};
@@ -49,11 +50,26 @@ impl ProtocolRequest<'_> {
     }
 }
 
-/// What every response of a call carries.
+/// What the request has to say about its response.
 #[derive(Clone, Copy, Debug)]
 pub struct ResponseContext<'a> {
-    /// The id of the request.
+    /// The id of the request, which every response carries.
     pub request_id: &'a str,
+    /// Its `Accept` header, for protocols that have more than one form of answers.
+    pub accept: Option<&'a HeaderValue>,
+}
+
+impl<'a> ResponseContext<'a> {
+    /// The response to the request `request_id`, in the protocol's own form.
+    pub const fn new(request_id: &'a str) -> Self {
+        Self { request_id, accept: None }
+    }
+
+    /// The same, in the form that `accept` asks for if there is such a one.
+    #[must_use]
+    pub const fn accepting(self, accept: Option<&'a HeaderValue>) -> Self {
+        Self { accept, ..self }
+    }
 }
 
 /// One wire protocol.

@@ -1,10 +1,11 @@
-//! The query protocol: `Action=…&Version=…` as a form, XML out.
+//! The query protocol: `Action=…&Version=…` as a form, XML out; JSON for who asks for it.
 //!
 //! <https://smithy.io/2.0/aws/protocols/aws-query-protocol.html>
 
 use http::header::HOST;
 
 use super::error_members::add_request_id;
+use super::query_json;
 use super::xml_dialect::{XmlDialect, error_response, error_type, response};
 use super::{Protocol, ProtocolRequest, ResponseContext};
 use crate::codec::form::{Form, FormDeserializer, FormDialect};
@@ -48,6 +49,9 @@ impl Protocol for Query {
         output: &dyn Shape,
         context: ResponseContext<'_>,
     ) -> Result<http::Response<ByteStream>, CodecError> {
+        if query_json::is_preferred(context.accept) {
+            return query_json::encode(operation, output, context);
+        }
         let dialect = XmlDialect::of(operation.service);
         let mut xml = dialect.serializer();
         let root = format!("{}Response", operation.name);
@@ -81,6 +85,9 @@ impl Protocol for Query {
         let reworded = reworded(service, error);
         let error = reworded.as_ref().unwrap_or(error);
         let code = if service.query_compatible { error.query_code() } else { error.code() };
+        if query_json::is_preferred(context.accept) {
+            return query_json::encode_error(code, error, context);
+        }
         let dialect = XmlDialect::of(service);
         let mut xml = dialect.serializer();
         write_error(&mut xml, &dialect, code, error, context);
@@ -193,7 +200,7 @@ mod tests {
         sender: true,
         query_code: Some("AWS.SimpleQueueService.NonExistentQueue"),
     };
-    const CONTEXT: ResponseContext<'_> = ResponseContext { request_id: "id-1" };
+    const CONTEXT: ResponseContext<'_> = ResponseContext::new("id-1");
 
     fn decode(method: &Method, path: &str, query: &str, body: &str) -> Document {
         let request = ProtocolRequest {
@@ -260,6 +267,76 @@ mod tests {
              <Code>AWS.SimpleQueueService.NonExistentQueue</Code>\
              <Message>The specified queue does not exist for this wsdl version.</Message><Detail/></Error>\
              <RequestId>id-1</RequestId></ErrorResponse>"
+        );
+    }
+
+    static ATTRIBUTES: Schema = Schema {
+        members: &[
+            Member { location_name: Some("Name"), ..Member::of("key", 0, &prelude::STRING) },
+            Member { location_name: Some("Value"), ..Member::of("value", 1, &prelude::STRING) },
+        ],
+        flattened: true,
+        ..Schema::of("MessageSystemAttributeMap", ShapeType::Map)
+    };
+    static MESSAGE: Schema = Schema {
+        members: &[
+            Member::of("MessageId", 0, &prelude::STRING),
+            Member::of("Body", 1, &prelude::STRING),
+            Member::of("Attributes", 2, &ATTRIBUTES),
+        ],
+        ..Schema::of("Message", ShapeType::Structure)
+    };
+    static MESSAGES: Schema = Schema {
+        members: &[Member::of("member", 0, &MESSAGE)],
+        ..Schema::of("MessageList", ShapeType::List)
+    };
+    static RECEIVED: Schema = Schema {
+        members: &[Member::of("Messages", 0, &MESSAGES)],
+        ..Schema::of("ReceiveMessageResult", ShapeType::Structure)
+    };
+    static RECEIVE_MESSAGE: OperationSchema =
+        OperationSchema { name: "ReceiveMessage", output: &RECEIVED, ..SEND_MESSAGE };
+    static JSON: http::HeaderValue = http::HeaderValue::from_static("application/json");
+
+    #[test]
+    fn who_asks_for_json_gets_it() {
+        let context = CONTEXT.accepting(Some(&JSON));
+        let attributes: Document = [("SenderId".to_owned(), "me".into())].into_iter().collect();
+        let message = |attributes| {
+            [("MessageId".to_owned(), "m".into()), ("Attributes".to_owned(), attributes)]
+                .into_iter()
+                .collect()
+        };
+        let messages = Document::List(vec![message(attributes), message(Document::Null)]);
+        let document = [("Messages".to_owned(), messages)].into_iter().collect();
+        let response = Query
+            .encode(&RECEIVE_MESSAGE, &DocumentShape { schema: &RECEIVED, document: &document }, context)
+            .unwrap();
+        assert_eq!(response.headers()["content-type"], "application/json");
+        assert_eq!(
+            text(&response),
+            r#"{"ReceiveMessageResponse":{"ReceiveMessageResult":{"messages":["#.to_owned()
+                + r#"{"Attributes":[{"Name":"SenderId","Value":"me"}],"Body":null,"MessageId":"m"},"#
+                + r#"{"Attributes":null,"Body":null,"MessageId":"m"}]},"#
+                + r#""ResponseMetadata":{"RequestId":"id-1"}}}"#
+        );
+        let nothing = Document::default();
+        let response = Query
+            .encode(&RECEIVE_MESSAGE, &DocumentShape { schema: &RECEIVED, document: &nothing }, context)
+            .unwrap();
+        assert!(text(&response).contains(r#""ReceiveMessageResult":{"messages":null}"#));
+    }
+
+    #[test]
+    fn errors_are_json_too() {
+        let error = QUEUE_DOES_NOT_EXIST.with("The specified queue does not exist.");
+        let response = Query.encode_error(&SQS, &error, CONTEXT.accepting(Some(&JSON)));
+        assert_eq!((response.status().as_u16(), &response.headers()["content-type"]), (400, &JSON));
+        assert_eq!(
+            text(&response),
+            r#"{"Error":{"Code":"AWS.SimpleQueueService.NonExistentQueue","#.to_owned()
+                + r#""Message":"The specified queue does not exist for this wsdl version.","Type":"Sender"},"#
+                + r#""RequestId":"id-1"}"#
         );
     }
 }

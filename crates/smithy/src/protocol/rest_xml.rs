@@ -219,7 +219,7 @@ mod tests {
     fn errors_of_s3_are_not_wrapped_and_name_the_host() {
         let error = AwsError::new("NoSuchBucket", 404, "The specified bucket does not exist")
             .field("BucketName", "a&b");
-        let response = RestXml.encode_error(&S3, &error, ResponseContext { request_id: "R" });
+        let response = RestXml.encode_error(&S3, &error, ResponseContext::new("R"));
         assert_eq!(response.status(), 404);
         assert_eq!(response.headers()["content-type"], "application/xml");
         let body = response.body().as_bytes().unwrap();
@@ -244,7 +244,7 @@ mod tests {
     #[test]
     fn not_modified_has_no_body() {
         let error = AwsError::new("NotModified", 304, "Not Modified");
-        let response = RestXml.encode_error(&S3, &error, ResponseContext { request_id: "R" });
+        let response = RestXml.encode_error(&S3, &error, ResponseContext::new("R"));
         assert_eq!(response.status(), 304);
         assert!(response.body().as_bytes().unwrap().is_empty());
     }

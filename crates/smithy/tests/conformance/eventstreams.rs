@@ -115,7 +115,7 @@ fn run_case(protocol: &'static dyn Protocol, suite: &Suite, case: &Value) -> Res
     if case["initialResponse"].is_object() {
         let document = values::structure(operation.output, &case["initialResponseParams"]);
         let output = DocumentShape { schema: operation.output, document: &document };
-        let context = ResponseContext { request_id: "foo-id" };
+        let context = ResponseContext::new("foo-id");
         let response = protocol.encode(operation, &output, context).map_err(|e| e.to_string())?;
         responses::check(&case["initialResponse"], &response)?;
     }

@@ -82,7 +82,7 @@ fn malformed(protocol: &'static dyn Protocol, suite: &Suite, case: &Value) -> Re
         Ok((value, _)) => return Err(format!("was accepted as {value:?}")),
         Err(error) => error,
     };
-    let context = ResponseContext { request_id: "foo-id" };
+    let context = ResponseContext::new("foo-id");
     let response = protocol.encode_error(suite.operation.service, &protocol.decode_error(&error), context);
     responses::check(&case["response"], &response)
 }

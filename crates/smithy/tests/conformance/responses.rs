@@ -16,7 +16,7 @@ fn case(protocol: &'static dyn Protocol, suite: &Suite, case: &Value) -> Result<
     let operation = suite.operation;
     let headers = requests::headers(&case["response"]["headers"]);
     let request_id = headers.get("x-amzn-requestid").and_then(|id| id.to_str().ok()).unwrap_or("foo-id");
-    let context = ResponseContext { request_id };
+    let context = ResponseContext::new(request_id);
     let response = match case["errorShape"].as_str() {
         Some(name) => {
             let shape = operation.errors.iter().find(|error| error.schema.name == name).unwrap();

@@ -4,6 +4,7 @@
 //! it. Rows declare the blobs they hold ([`Table::blobs`](crate::Table::blobs)); the store counts, and a
 //! sweeper removes the bytes that no row holds, no upload pins and no [`Snapshot`](crate::Snapshot) shows.
 
+mod buffers;
 mod private;
 mod reader;
 mod store;

@@ -3,17 +3,19 @@
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::ops::Range;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use tokio::task::JoinHandle;
 
 use super::BlobRef;
+use super::buffers::{self, Buffers};
 use crate::StoreError;
 
-/// How much is read at a time.
-const CHUNK: u64 = 512 * 1024;
-
-/// A stream of a blob's bytes, or of a range of them. While one chunk is sent, the next is read.
+/// A stream of a blob's bytes, or of a range of them.
+///
+/// What the operating system has in memory is copied at once: that takes less time than handing the work to another
+/// thread. When it has to wait for the disk, a thread reads, one chunk ahead of what is sent.
 pub struct BlobReader {
     blob: BlobRef,
     /// Where the file is when no reading is under way.
@@ -21,13 +23,13 @@ pub struct BlobReader {
     ahead: Option<JoinHandle<(File, io::Result<Bytes>)>>,
     /// What has not been asked for yet.
     rest: Range<u64>,
-    seek: bool,
+    buffers: Arc<Buffers>,
 }
 
 impl BlobReader {
-    pub(super) fn new(file: File, blob: BlobRef) -> Self {
+    pub(super) fn new(file: File, blob: BlobRef, buffers: Arc<Buffers>) -> Self {
         let rest = 0..blob.len();
-        Self { blob, file: Some(file), ahead: None, rest, seek: false }
+        Self { blob, file: Some(file), ahead: None, rest, buffers }
     }
 
     /// Restricts to a range of bytes; what lies behind the end is left out. To be called before the first
@@ -36,7 +38,6 @@ impl BlobReader {
     pub fn range(mut self, range: Range<u64>) -> Self {
         let end = range.end.min(self.blob.len());
         self.rest = range.start.min(end)..end;
-        self.seek = true;
         self
     }
 
@@ -54,6 +55,10 @@ impl BlobReader {
             return Ok(None);
         }
         if self.ahead.is_none() {
+            if let Some(chunk) = self.read_cached() {
+                self.rest.start += chunk.len() as u64;
+                return Ok(Some(chunk));
+            }
             self.read_ahead(self.rest.start);
         }
         let Some(ahead) = self.ahead.take() else { return Err(self.stopped()) };
@@ -77,20 +82,43 @@ impl BlobReader {
     pub fn read_to_end_blocking(mut self) -> Result<Bytes, StoreError> {
         let Some(mut file) = self.file.take() else { return Err(self.stopped()) };
         let count = self.remaining();
-        let bytes = read(&mut file, Some(self.rest.start), count)
+        let mut bytes = Vec::with_capacity(usize::try_from(count).unwrap_or_default());
+        file.seek(SeekFrom::Start(self.rest.start))
+            .and_then(|_| file.take(count).read_to_end(&mut bytes))
             .map_err(|error| StoreError::io(format!("reading blob {}", self.blob), error))?;
         if (bytes.len() as u64) < count {
             return Err(StoreError::corrupt(format!("the file of blob {} is too short", self.blob)));
         }
-        Ok(bytes)
+        Ok(bytes.into())
+    }
+
+    /// The next chunk, if it can be had without waiting for the disk. (Not every system and file system can tell.)
+    #[cfg(target_os = "linux")]
+    fn read_cached(&self) -> Option<Bytes> {
+        use rustix::io::{ReadWriteFlags, preadv2};
+
+        let file = self.file.as_ref()?;
+        let chunk = self.buffers.fill(|memory| {
+            let mut into = [io::IoSliceMut::new(next_part(memory, &self.rest))];
+            preadv2(file, &mut into, self.rest.start, ReadWriteFlags::NOWAIT)
+        });
+        chunk.ok().filter(|chunk| !chunk.is_empty())
+    }
+
+    /// The next chunk, if it can be had without waiting for the disk: here nobody can tell.
+    #[cfg(not(target_os = "linux"))]
+    fn read_cached(&self) -> Option<Bytes> {
+        None
     }
 
     fn read_ahead(&mut self, start: u64) {
         let Some(mut file) = self.file.take() else { return };
-        let seek = std::mem::take(&mut self.seek).then_some(start);
-        let count = (self.rest.end - start).min(CHUNK);
+        let (rest, buffers) = (start..self.rest.end, Arc::clone(&self.buffers));
         self.ahead = Some(tokio::task::spawn_blocking(move || {
-            let chunk = read(&mut file, seek, count);
+            let chunk = buffers.fill(|memory| {
+                file.seek(SeekFrom::Start(rest.start))?;
+                fill(&mut file, next_part(memory, &rest))
+            });
             (file, chunk)
         }));
     }
@@ -100,11 +128,23 @@ impl BlobReader {
     }
 }
 
-fn read(file: &mut File, seek: Option<u64>, count: u64) -> io::Result<Bytes> {
-    if let Some(start) = seek {
-        file.seek(SeekFrom::Start(start))?;
+/// As much of a buffer as the next chunk of `rest` needs.
+fn next_part<'m>(memory: &'m mut [u8], rest: &Range<u64>) -> &'m mut [u8] {
+    let count =
+        usize::try_from(rest.end - rest.start).map_or(buffers::SIZE, |count| count.min(buffers::SIZE));
+    memory.get_mut(..count).unwrap_or_default()
+}
+
+/// Reads until the buffer is full or the file ends.
+fn fill(file: &mut File, memory: &mut [u8]) -> io::Result<usize> {
+    let mut len = 0;
+    while let Some(free) = memory.get_mut(len..).filter(|free| !free.is_empty()) {
+        match file.read(free) {
+            Ok(0) => break,
+            Ok(read) => len += read,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
     }
-    let mut chunk = Vec::with_capacity(usize::try_from(count).map_err(io::Error::other)?);
-    file.take(count).read_to_end(&mut chunk)?;
-    Ok(chunk.into())
+    Ok(len)
 }

@@ -9,6 +9,7 @@ use std::sync::{Arc, OnceLock};
 
 use parking_lot::Mutex;
 
+use super::buffers::Buffers;
 use super::private::PrivateDir;
 use super::{BlobReader, BlobRef, BlobWriter, HASH_LEN};
 use crate::StoreError;
@@ -26,6 +27,7 @@ struct Inner {
     next_temporary: AtomicU64,
     pins: Mutex<HashMap<[u8; HASH_LEN], usize>>,
     snapshots: Mutex<Snapshots>,
+    buffers: Arc<Buffers>,
 }
 
 enum Place {
@@ -89,6 +91,7 @@ impl BlobStore {
             next_temporary: AtomicU64::new(0),
             pins: Mutex::default(),
             snapshots: Mutex::default(),
+            buffers: Arc::default(),
         };
         Self { inner: Arc::new(inner) }
     }
@@ -108,7 +111,7 @@ impl BlobStore {
     pub fn open(&self, blob: &BlobRef) -> Result<BlobReader, StoreError> {
         let path = self.path(blob.hash())?;
         match fs::File::open(&path) {
-            Ok(file) => Ok(BlobReader::new(file, blob.clone())),
+            Ok(file) => Ok(BlobReader::new(file, blob.clone(), Arc::clone(&self.inner.buffers))),
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 Err(StoreError::BlobMissing { hash: blob.to_string() })
             }

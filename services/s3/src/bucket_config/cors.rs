@@ -1,4 +1,4 @@
-//! Rules for requests from web pages.
+//! Rules for requests from web pages: kept here, applied by `cross_origin`.
 
 use cloudtwin_core::Ctx;
 use cloudtwin_smithy::AwsError;
@@ -8,6 +8,7 @@ use crate::api::{
     CORSConfiguration, DeleteBucketCorsInput, DeleteBucketCorsOutput, GetBucketCorsInput,
     GetBucketCorsOutput, PutBucketCorsInput, PutBucketCorsOutput, errors,
 };
+use crate::cross_origin::METHODS;
 use crate::errors::{invalid_request, malformed_xml};
 use crate::versions;
 
@@ -35,14 +36,29 @@ fn check(configuration: &CORSConfiguration) -> Result<(), AwsError> {
         if rule.allowed_methods.is_empty() || rule.allowed_origins.is_empty() {
             return Err(malformed_xml());
         }
-        let known = ["GET", "PUT", "HEAD", "POST", "DELETE"];
-        if let Some(method) = rule.allowed_methods.iter().find(|method| !known.contains(&method.as_str())) {
+        if let Some(method) = rule.allowed_methods.iter().find(|method| !METHODS.contains(&method.as_str())) {
             return Err(invalid_request(format!(
                 "Found unsupported HTTP method in CORS config. Unsupported method is {method}"
             )));
         }
+        let crowded = |text: &&String| text.matches('*').count() > 1;
+        if let Some(origin) = rule.allowed_origins.iter().find(crowded) {
+            return Err(one_wildcard("AllowedOrigin", origin));
+        }
+        if let Some(header) = rule.allowed_headers.iter().flatten().find(crowded) {
+            return Err(one_wildcard("AllowedHeader", header));
+        }
+        if let Some(header) = rule.expose_headers.iter().flatten().find(|header| header.contains('*')) {
+            return Err(invalid_request(format!(
+                "ExposeHeader \"{header}\" contains wildcard. We currently do not support wildcard for ExposeHeader."
+            )));
+        }
     }
     Ok(())
+}
+
+fn one_wildcard(element: &str, text: &str) -> AwsError {
+    invalid_request(format!("{element} \"{text}\" can not have more than one wildcard."))
 }
 
 /// `GetBucketCors`

@@ -1,10 +1,11 @@
 //! The configuration of notifications.
 
+use cloudtwin_core::authorize::Access;
 use cloudtwin_core::effects::EmitEffects;
-use cloudtwin_core::{Arn, Caller, Ctx};
+use cloudtwin_core::{Arn, Ctx};
 use cloudtwin_smithy::{AwsError, Document};
 
-use super::events::{queue_url, test_event};
+use super::events::{queue_url, s3_of, test_event};
 use super::rules::{self, Claim};
 use crate::api::sqs;
 use crate::api::{
@@ -13,7 +14,7 @@ use crate::api::{
 };
 use crate::bucket_config::configs::{self, Kind};
 use crate::errors::invalid_argument;
-use crate::state::BUCKETS;
+use crate::state::{BUCKETS, Bucket};
 use crate::versions;
 
 /// The characters of generated ids.
@@ -29,7 +30,7 @@ pub(crate) async fn put_bucket_notification_configuration(
     let mut configuration = input.notification_configuration;
     check(&ctx, &mut configuration)?;
     if input.skip_destination_validation != Some(true) {
-        check_destinations(&ctx, &bucket.arn(), &configuration).await?;
+        check_destinations(&ctx, &bucket, &configuration).await?;
     }
     let document = configs::document(&ctx, &configuration)?;
     let body = test_event(&ctx, &bucket.name);
@@ -45,7 +46,7 @@ pub(crate) async fn put_bucket_notification_configuration(
             ]
             .into_iter()
             .collect();
-            let caller = Caller::service("s3.amazonaws.com", &bucket.arn(), &arn.account);
+            let caller = s3_of(&bucket).in_account(&arn.account);
             ctx.effect_call("sqs", "SendMessage", message, caller).in_region(&arn.region)
         })
         .collect();
@@ -122,10 +123,11 @@ fn check_arn(arn: &str, service: &str, argument: &str) -> Result<(), AwsError> {
     }
 }
 
-/// Checks that destinations exist, as far as the services that have them are here.
+/// Checks that destinations exist, as far as the services that have them are here, and that S3 may
+/// send to them.
 async fn check_destinations(
     ctx: &Ctx,
-    bucket_arn: &str,
+    bucket: &Bucket,
     configuration: &NotificationConfiguration,
 ) -> Result<(), AwsError> {
     let mut missing = Vec::new();
@@ -134,19 +136,28 @@ async fn check_destinations(
         let question = sqs::GetQueueAttributesInput { queue_url: queue_url(&arn), attribute_names: None };
         let answer = ctx
             .call(sqs::GetQueueAttributes, question)
-            .as_service("s3.amazonaws.com", bucket_arn)
+            .as_service("s3.amazonaws.com", &bucket.arn())
+            .in_account(&arn.account)
             .in_region(&arn.region)
+            .trusted()
             .send()
             .await;
         match answer {
-            Err(error) if error.code().contains("QueueDoesNotExist") || error.code().contains("NonExistentQueue") => {
+            Err(error)
+                if error.code().contains("QueueDoesNotExist")
+                    || error.code().contains("NonExistentQueue") =>
+            {
                 missing.push((queue.queue_arn.as_str(), "The destination queue does not exist"));
             }
-            Err(error) if error.status() == 403 => missing.push((
-                queue.queue_arn.as_str(),
-                "Permissions on the destination queue do not allow S3 to publish notifications from this bucket",
-            )),
-            _ => {}
+            _ => {
+                let access = Access::new("sqs:SendMessage", queue.queue_arn.as_str());
+                if !ctx.permits_caller(&s3_of(bucket), &access)? {
+                    missing.push((
+                        queue.queue_arn.as_str(),
+                        "Permissions on the destination queue do not allow S3 to publish notifications from this bucket",
+                    ));
+                }
+            }
         }
     }
     if missing.is_empty() {

@@ -169,6 +169,11 @@ impl Notifier {
     }
 }
 
+/// S3 as it notifies for a bucket.
+pub(super) fn s3_of(bucket: &Bucket) -> Caller {
+    Caller::service("s3.amazonaws.com", &bucket.arn(), &bucket.account)
+}
+
 /// The destinations whose filter lets a key pass.
 fn targets(ctx: &Ctx, bucket: &Bucket, key: &str, configuration: NotificationConfiguration) -> Vec<Target> {
     let mut targets = Vec::new();
@@ -177,7 +182,7 @@ fn targets(ctx: &Ctx, bucket: &Bucket, key: &str, configuration: NotificationCon
         key.starts_with(prefix) && key.ends_with(suffix)
     };
     let effect = |service: &str, operation: &str, arn: &Arn| {
-        let caller = Caller::service("s3.amazonaws.com", &bucket.arn(), &arn.account);
+        let caller = s3_of(bucket).in_account(&arn.account);
         ctx.effect_call(service, operation, Document::Null, caller).in_region(&arn.region)
     };
     for queue in configuration.queue_configurations.into_iter().flatten() {

@@ -144,13 +144,20 @@ pub(crate) async fn delete_objects(
             Ok((removal, Notifier::of(&ctx, &bucket, &identifier.key)?))
         })
         .collect::<Result<_, AwsError>>()?;
+    // Who may not delete one key may still delete the others.
+    let denied: Vec<Option<AwsError>> =
+        (0..identifiers.len()).map(|index| ctx.denied_element(index)).collect();
     let quiet = input.delete.quiet == Some(true);
     ctx.db()
         .write(|tx| {
             let bucket = versions::bucket(tx, &input.bucket, owner)?;
             object_lock::check_bypass(&bucket, input.bypass_governance_retention)?;
             let (mut deleted, mut failed) = (Vec::new(), Vec::new());
-            for ((removal, notifier), identifier) in removals.iter().zip(identifiers) {
+            for (((removal, notifier), identifier), denied) in removals.iter().zip(identifiers).zip(&denied) {
+                if let Some(error) = denied {
+                    failed.push(failure(identifier, error));
+                    continue;
+                }
                 let result = versions::check_id(removal.version_id)
                     .map_err(|_| no_such_version(removal.key, removal.version_id.unwrap_or_default()))
                     .and_then(|()| removal.run(tx, &bucket, notifier));

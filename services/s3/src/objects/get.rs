@@ -1,5 +1,7 @@
 //! Downloads.
 
+use std::sync::Arc;
+
 use cloudtwin_core::Ctx;
 use cloudtwin_smithy::{AwsError, ByteStream};
 
@@ -43,8 +45,8 @@ fn find(
     tx: &cloudtwin_store::ReadTx<'_>,
     input: &GetObjectInput,
     now: cloudtwin_smithy::Timestamp,
-) -> Result<(Bucket, StoredObject, Selection), AwsError> {
-    let bucket = versions::bucket(tx, &input.bucket, input.expected_bucket_owner.as_deref())?;
+) -> Result<(Arc<Bucket>, StoredObject, Selection), AwsError> {
+    let bucket = versions::shared_bucket(tx, &input.bucket, input.expected_bucket_owner.as_deref())?;
     let (_, object) = versions::read(tx, &bucket, &input.key, input.version_id.as_deref(), "GET")?;
     if object.is_archived() && object.restored_until.is_none() {
         return Err(errors::INVALID_OBJECT_STATE

@@ -1,5 +1,7 @@
 //! Uploads in one request.
 
+use std::sync::Arc;
+
 use cloudtwin_core::Ctx;
 use cloudtwin_smithy::AwsError;
 use cloudtwin_store::{Staged, Tx};
@@ -22,7 +24,7 @@ use crate::versions::{self, Made};
 pub(crate) async fn put_object(ctx: Ctx, mut input: PutObjectInput) -> Result<PutObjectOutput, AwsError> {
     let owner = input.expected_bucket_owner.as_deref();
     // Looked up before the body is read, so that a refusal does not wait for it.
-    let bucket = ctx.db().read(|tx| versions::bucket(tx, &input.bucket, owner))?;
+    let bucket = ctx.db().read(|tx| versions::shared_bucket(tx, &input.bucket, owner))?;
     metadata::check_key(&input.key)?;
     let conditions = WriteConditions {
         if_match: input.if_match.as_deref(),
@@ -86,7 +88,7 @@ impl Write<'_> {
         bucket: &Bucket,
         object: StoredObject,
         _staged: &[Staged],
-    ) -> Result<(Bucket, StoredObject), AwsError> {
+    ) -> Result<(Arc<Bucket>, StoredObject), AwsError> {
         let notifier = Notifier::of(ctx, bucket, self.key)?;
         ctx.db().write(|tx| self.within(tx, &bucket.name, &object, &notifier)).await
     }
@@ -101,8 +103,8 @@ impl Write<'_> {
         bucket: &str,
         object: &StoredObject,
         notifier: &Notifier,
-    ) -> Result<(Bucket, StoredObject), AwsError> {
-        let bucket = versions::bucket(tx, bucket, self.owner)?;
+    ) -> Result<(Arc<Bucket>, StoredObject), AwsError> {
+        let bucket = versions::shared_bucket(tx, bucket, self.owner)?;
         let current = tx.get(&OBJECTS, (bucket.name.as_str(), self.key))?;
         let visible = current.as_ref().filter(|current| !current.delete_marker);
         self.conditions.check(self.key, visible.map(|current| current.etag.as_str()))?;

@@ -7,7 +7,7 @@ mod form;
 use std::collections::BTreeMap;
 
 use cloudtwin_core::Ctx;
-use cloudtwin_core::credentials::CREDENTIALS;
+use cloudtwin_core::credentials;
 use cloudtwin_sigv4::{
     AuthError, ChecksumAlgorithm, ErrorFamily, FormFields, PostPolicy, PostSignature, SigningKeyCache,
 };
@@ -157,19 +157,9 @@ fn authorize(ctx: &Ctx, form: &Form, bucket: &str) -> Result<Option<PostPolicy>,
         (Some(signature), Some(text)) => (signature, text),
     };
     let key_id = signature.access_key_id();
-    let issued = ctx.db().read::<_, StoreError, _>(|tx| tx.get(&CREDENTIALS, key_id))?;
-    if let Some(credential) = &issued {
-        let token = form.get("x-amz-security-token").unwrap_or_default();
-        if !credential.active {
-            return Err(refuse(AuthError::UnknownAccessKey(key_id.to_owned())));
-        }
-        if credential.session_token.as_deref().unwrap_or_default() != token {
-            return Err(refuse(AuthError::InvalidToken(token.to_owned())));
-        }
-        if credential.expires.is_some_and(|expires| expires <= ctx.now().as_millis()) {
-            return Err(refuse(AuthError::ExpiredToken(token.to_owned())));
-        }
-    }
+    let issued = ctx.db().read::<_, StoreError, _>(|tx| credentials::find(tx, key_id))?;
+    let token = form.get("x-amz-security-token");
+    credentials::check(key_id, issued.as_deref(), token, ctx.now().as_millis()).map_err(refuse)?;
     let secret = match &issued {
         Some(credential) => Some(credential.secret_access_key.as_str()),
         None if ctx.config().verify_unknown_keys => Some("test"),

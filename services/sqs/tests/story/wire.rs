@@ -123,13 +123,62 @@ async fn a_queue_url_takes_queries_for_its_queue() {
     ] {
         let url =
             if query.contains("FooBar") { format!("{}&Version=2012-11-05", at(query)) } else { at(query) };
-        // Nothing but a signature's scope tells what an unknown action is meant for.
-        let scope = "AWS4-HMAC-SHA256 Credential=test/20300101/us-east-1/sqs/aws4_request, SignedHeaders=host, Signature=0";
-        let request =
-            Request::get(url).header("authorization", scope).header("x-amz-date", "20300101T000000Z");
-        let (status, text) = answer(&queue, request, "").await;
+        let (status, text) = answer(&queue, signed_get(&url), "").await;
         assert_eq!(status, 400, "{query} {text}");
         assert!(text.contains(&format!("<Code>{code}</Code><Message>{message}</Message>")), "{query} {text}");
+    }
+}
+
+/// Nothing but a signature's scope tells whom a request with no action, or an unknown one, is meant for.
+fn signed_get(url: &str) -> http::request::Builder {
+    let scope = "AWS4-HMAC-SHA256 Credential=test/20300101/us-east-1/sqs/aws4_request, SignedHeaders=host, Signature=0";
+    Request::get(url).header("authorization", scope).header("x-amz-date", "20300101T000000Z")
+}
+
+#[tokio::test]
+async fn queries_are_answered_in_json_on_request() {
+    let queue = queue("jobs", json!({})).await;
+    queue.send("{\"foo\": \"ba\\rr\"}").await;
+    let ask = async |query: &str| {
+        let url = format!("{}?Version=2012-11-05&{query}", queue.url);
+        let (status, text) = answer(&queue, signed_get(&url).header("accept", "application/json"), "").await;
+        let answer: Value = serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error}: {text}"));
+        (status.as_u16(), answer)
+    };
+    let (_, answered) = ask("Action=ReceiveMessage").await;
+    let message = &answered["ReceiveMessageResponse"]["ReceiveMessageResult"]["messages"][0];
+    assert_eq!(message["Body"], "{\"foo\": \"ba\\rr\"}");
+    assert_eq!(message["Attributes"], json!(null));
+    let (_, answered) = ask("Action=GetQueueAttributes&AttributeName.1=QueueArn").await;
+    assert_eq!(
+        answered["GetQueueAttributesResponse"]["GetQueueAttributesResult"],
+        json!({ "Attributes": [{ "Name": "QueueArn", "Value": "arn:aws:sqs:us-east-1:000000000000:jobs" }] })
+    );
+    let (_, answered) = ask("Action=PurgeQueue").await;
+    let metadata = answered["PurgeQueueResponse"]["ResponseMetadata"].as_object().unwrap();
+    assert!(metadata["RequestId"].is_string(), "{answered}");
+    // A queue's own URL knows no other queues.
+    let (status, answered) = ask("Action=ListQueues").await;
+    assert_eq!((status, &answered["Error"]["Code"]), (400, &json!("InvalidAction")));
+    assert_eq!(answered["Error"]["Message"], "The action ListQueues is not valid for this endpoint.");
+
+    let list = "http://localhost:4566/?Action=ListQueues&Version=2012-11-05";
+    let (_, text) = answer(&queue, Request::get(list).header("accept", "application/json"), "").await;
+    let answered: Value = serde_json::from_str(&text).unwrap();
+    assert_eq!(
+        answered["ListQueuesResponse"]["ListQueuesResult"],
+        json!({ "NextToken": null, "queueUrls": [queue.url] })
+    );
+    let (_, text) = get(&queue, list).await;
+    assert!(text.contains("<ListQueuesResponse"), "{text}");
+}
+
+#[tokio::test]
+async fn a_queue_url_without_an_action_is_no_operation() {
+    let queue = queue("jobs", json!({})).await;
+    for accept in ["*/*", "application/json"] {
+        let (status, text) = answer(&queue, signed_get(&queue.url).header("accept", accept), "").await;
+        assert_eq!((status.as_u16(), text.as_str()), (404, "<UnknownOperationException/>\n"));
     }
 }
 

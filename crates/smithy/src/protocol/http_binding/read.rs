@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use bytes::Bytes;
-use http::HeaderMap;
+use http::{HeaderMap, HeaderValue};
 use percent_encoding::percent_decode_str;
 
 use super::values::{
@@ -46,6 +46,10 @@ impl ShapeDeserializer for RequestReader<'_> {
         let mut seen = SeenMembers::default();
         let mut query = None;
         let mut in_body = false;
+        // Inputs can have dozens of headers, of which requests carry a few: comparing names is cheaper than
+        // making each of them the key of a search.
+        let headers: Vec<(&str, &HeaderValue)> =
+            request.headers.iter().map(|(name, value)| (name.as_str(), value)).collect();
         for member in schema.members {
             match member.location {
                 Location::Uri => {
@@ -63,7 +67,10 @@ impl ShapeDeserializer for RequestReader<'_> {
                     read_parameter(member, parameters, &mut seen, on_member)?;
                 }
                 Location::Header => {
-                    let lines = header_lines(request.headers, member.wire_name())?;
+                    let name = member.wire_name();
+                    let named = headers.iter().filter(|(found, _)| found.eq_ignore_ascii_case(name));
+                    let lines =
+                        named.map(|(_, value)| header_text(value, name)).collect::<Result<Vec<_>, _>>()?;
                     if !lines.is_empty() {
                         seen.mark(member);
                         on_member(member, &mut HeaderReader { lines: &lines })?;
@@ -151,14 +158,12 @@ fn has_prefix(headers: &HeaderMap, prefix: &str) -> bool {
 
 /// The values of a header, one for each line that it stands on.
 pub(super) fn header_lines<'a>(headers: &'a HeaderMap, name: &str) -> Result<Vec<&'a str>, CodecError> {
-    headers
-        .get_all(name)
-        .iter()
-        .map(|value| {
-            std::str::from_utf8(value.as_bytes())
-                .map_err(|_| CodecError::syntax(format!("the header `{name}` is not UTF-8")))
-        })
-        .collect()
+    headers.get_all(name).iter().map(|value| header_text(value, name)).collect()
+}
+
+fn header_text<'a>(value: &'a HeaderValue, name: &str) -> Result<&'a str, CodecError> {
+    std::str::from_utf8(value.as_bytes())
+        .map_err(|_| CodecError::syntax(format!("the header `{name}` is not UTF-8")))
 }
 
 /// The parameters of a query string, decoded, in order. A parameter without `=` is empty.

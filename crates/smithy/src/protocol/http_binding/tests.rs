@@ -167,7 +167,7 @@ fn bodies_of_other_types_are_refused() {
 fn write(members: Vec<(&str, Document)>) -> Result<http::Response<ByteStream>, CodecError> {
     let document = members.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
     let output = DocumentShape { schema: &THING, document: &document };
-    RestJson.encode(&OPERATION, &output, ResponseContext { request_id: "id" })
+    RestJson.encode(&OPERATION, &output, ResponseContext::new("id"))
 }
 
 #[test]

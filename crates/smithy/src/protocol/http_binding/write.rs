@@ -69,7 +69,9 @@ pub fn write_parts(
     shape: &dyn Shape,
 ) -> Result<Parts, CodecError> {
     let payload_index = payload.and(shape.schema().payload);
-    let mut writer = PartsWriter { payload, payload_index, parts: Parts::default() };
+    // Room for what comes later, too: the protocol's headers, the service's and the server's.
+    let parts = Parts { headers: HeaderMap::with_capacity(12), ..Parts::default() };
+    let mut writer = PartsWriter { payload, payload_index, parts };
     shape.write_members(&mut writer)?;
     Ok(writer.parts)
 }
