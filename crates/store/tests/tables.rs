@@ -412,7 +412,7 @@ fn a_shared_row_is_what_every_view_sees() {
         for round in 0..2 {
             for number in 0..300 {
                 let row = queue(&format!("q{number}"), &[&"x".repeat(number * 40), &round.to_string()]);
-                write(&db, |tx| tx.put(&QUEUES, &format!("q{number}"), &row));
+                write(&db, |tx| tx.put(&QUEUES, format!("q{number}"), &row));
                 assert_eq!(shared(&format!("q{number}")), Some(row));
             }
         }

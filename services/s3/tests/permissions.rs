@@ -2,8 +2,6 @@
 
 #![cfg(test)]
 
-use std::time::Instant;
-
 use cloudtwin_core::authorize::{Access, CallFacts, KeyValue, required};
 use cloudtwin_s3::api::*;
 use cloudtwin_smithy::shape::Operation;
@@ -190,21 +188,4 @@ fn replication_passes_its_role() {
         ],
     );
     assert_eq!(key(&found[1], "iam:PassedToService"), Some(&KeyValue::from("s3.amazonaws.com")));
-}
-
-/// Prints what resolving costs: this runs on every call.
-#[test]
-fn resolving_one_permission_is_cheap() {
-    const ROUNDS: u32 = 20_000;
-    let input = PutObjectInput {
-        bucket: "bucket".into(),
-        key: "some/longer/key.txt".into(),
-        content_type: Some("text/plain".into()),
-        ..Default::default()
-    };
-    let begun = Instant::now();
-    for _ in 0..ROUNDS {
-        assert_eq!(of(PutObject, std::hint::black_box(&input)).len(), 1);
-    }
-    println!("s3:PutObject: {:?} a call", begun.elapsed() / ROUNDS);
 }
