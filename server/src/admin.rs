@@ -63,7 +63,14 @@ pub(crate) struct Facts {
 pub(crate) fn owns(head: &Parts) -> bool {
     let path = head.uri.path();
     // Bucket names never begin with an underscore, so no request for S3 is taken away.
-    path.starts_with("/_localstack/") || path.starts_with("/_cloudtwin/") || is_old_health(head)
+    path.starts_with("/_localstack/")
+        || (path.starts_with("/_cloudtwin/") && !is_of_iam(path))
+        || is_old_health(head)
+}
+
+/// What the service IAM answers.
+fn is_of_iam(path: &str) -> bool {
+    path.trim_end_matches('/') == "/_cloudtwin/decisions" || path.starts_with("/_cloudtwin/iam/")
 }
 
 /// LocalStack's former health path; a signed request, or one for a bucket's host, means S3.

@@ -10,13 +10,14 @@ pub(crate) mod tls;
 use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
 use cloudtwin_smithy::{ByteStream, StreamError};
 use futures_util::FutureExt;
-use http::header::{HeaderName, HeaderValue};
+use http::header::{CONNECTION, EXPECT, HeaderName, HeaderValue};
 use http::{Request, Response, StatusCode, Version};
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::BodyExt as _;
@@ -70,18 +71,22 @@ impl<C: Pipeline + Admin> Gateway<C> {
                 }
             }
         }
-        let body = into_stream(body);
-        let response = if admin {
+        let announced = Announced::of(&head);
+        let body = into_stream(body, announced.clone());
+        let mut response = if admin {
             self.admin.handle(&head, body).await
         } else {
             head.extensions.insert(connection);
             let answer = AssertUnwindSafe(self.cloud.handle(Request::from_parts(head, body))).catch_unwind();
             answer.await.unwrap_or_else(|_| panicked())
         };
-        let response = match caller {
-            Some((caller, owner)) => self.cors.decorate(response, &caller, &owner),
-            None => response,
-        };
+        if let Some((caller, owner)) = caller {
+            response = self.cors.decorate(response, &caller, &owner);
+        }
+        if announced.is_some_and(|announced| !announced.is_asked_for()) {
+            // Whether the body comes is up to the client, so what comes next has no beginning.
+            response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+        }
         self.finish(version, response)
     }
 
@@ -104,8 +109,30 @@ fn panicked() -> Response<ByteStream> {
     response
 }
 
-fn into_stream(body: Incoming) -> ByteStream {
-    if body.is_end_stream() { ByteStream::empty() } else { ByteStream::from_body(RequestBody(Some(body))) }
+fn into_stream(body: Incoming, announced: Option<Announced>) -> ByteStream {
+    if body.is_end_stream() {
+        return ByteStream::empty();
+    }
+    ByteStream::from_body(RequestBody { incoming: Some(body), announced })
+}
+
+/// A body that the client sends only when it is asked for (`Expect: 100-continue`): whether it was.
+/// Reading the body is asking for it.
+#[derive(Clone, Debug, Default)]
+struct Announced(Arc<AtomicBool>);
+
+impl Announced {
+    fn of(head: &http::request::Parts) -> Option<Self> {
+        (head.version < Version::HTTP_2 && head.headers.contains_key(EXPECT)).then(Self::default)
+    }
+
+    fn ask(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+
+    fn is_asked_for(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
 }
 
 /// How much of a body that nobody wants is read, in bytes, and for how long.
@@ -113,13 +140,20 @@ const UNWANTED: u64 = 32 << 20;
 const UNWANTED_TIME: Duration = Duration::from_secs(10);
 
 /// A request's body as it arrives. It is there until its end, or until it is dropped.
-struct RequestBody(Option<Incoming>);
+struct RequestBody {
+    incoming: Option<Incoming>,
+    announced: Option<Announced>,
+}
 
 /// Many clients look for an answer only after they have sent everything. What a refused request
-/// still sends is therefore read, within bounds, before the connection is closed.
+/// still sends is therefore read, within bounds, before the connection is closed. A body that waits to be asked
+/// for is not.
 impl Drop for RequestBody {
     fn drop(&mut self) {
-        let Some(mut body) = self.0.take().filter(|body| !body.is_end_stream()) else { return };
+        let Some(mut body) = self.incoming.take().filter(|body| !body.is_end_stream()) else { return };
+        if self.announced.as_ref().is_some_and(|announced| !announced.is_asked_for()) {
+            return;
+        }
         if body.size_hint().lower() > UNWANTED {
             return;
         }
@@ -145,20 +179,23 @@ impl Body for RequestBody {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, StreamError>>> {
-        let Some(body) = &mut self.0 else { return Poll::Ready(None) };
+        if let Some(announced) = &self.announced {
+            announced.ask();
+        }
+        let Some(body) = &mut self.incoming else { return Poll::Ready(None) };
         let frame = std::task::ready!(Pin::new(body).poll_frame(cx));
         if !matches!(frame, Some(Ok(_))) {
             // Nothing more comes, so nothing is left to be read once this is dropped.
-            self.0 = None;
+            self.incoming = None;
         }
         Poll::Ready(frame.map(|frame| frame.map_err(|error| StreamError::Io(std::io::Error::other(error)))))
     }
 
     fn is_end_stream(&self) -> bool {
-        self.0.as_ref().is_none_or(Body::is_end_stream)
+        self.incoming.as_ref().is_none_or(Body::is_end_stream)
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.0.as_ref().map_or_else(|| SizeHint::with_exact(0), Body::size_hint)
+        self.incoming.as_ref().map_or_else(|| SizeHint::with_exact(0), Body::size_hint)
     }
 }

@@ -113,10 +113,10 @@ fn waiting_for_nobody_times_out() {
 #[test]
 fn a_misspelt_setting_is_named_at_start() {
     let home = Home::new();
-    let mut server = home.server_with(&[], &[("PERSISTANCE", "1"), ("ENFORCE_IAM", "1")]);
+    let mut server = home.server_with(&[], &[("PERSISTANCE", "1"), ("LAMBDA_DEBUG_MODE", "1")]);
     let log = server.log().join("\n");
     assert!(log.contains("unknown setting PERSISTANCE: did you mean PERSISTENCE?"), "{log}");
-    assert!(log.contains("ENFORCE_IAM is set but has no effect: IAM policies are not enforced yet"), "{log}");
+    assert!(log.contains("LAMBDA_DEBUG_MODE is set but has no effect: "), "{log}");
 }
 
 #[test]

@@ -206,6 +206,22 @@ fn a_request_that_is_under_way_is_answered_before_the_end() {
 }
 
 #[test]
+fn a_refused_upload_that_was_only_announced_ends_its_connection() {
+    let home = Home::new();
+    let server = home.server(&[]);
+    let mut stream = server.connect();
+    let head = "PUT /no-such-bucket/key HTTP/1.1\r\nhost: s3.localhost.localstack.cloud\r\n\
+                expect: 100-continue\r\ncontent-length: 5\r\n\r\n";
+    stream.write_all(head.as_bytes()).unwrap();
+    // Nobody asks for the body, and what the client sends next could be that or another request.
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    let answer = Answer::parse(&answer);
+    assert!(answer.status >= 400, "{}", answer.status);
+    assert_eq!(answer.header("connection"), Some("close"));
+}
+
+#[test]
 fn an_idle_connection_does_not_keep_the_server_from_ending() {
     let home = Home::new();
     let mut server = home.server(&[]);
