@@ -23,7 +23,14 @@ CALLS = {
     "cloudwatch": ("list_metrics", {}, "ListMetrics"),
     # operations of services that are served
     "s3": ("select_object_content", {}, "SelectObjectContent"),
-    "sts": ("decode_authorization_message", {"EncodedMessage": "x"}, "DecodeAuthorizationMessage"),
+    "sts": (
+        "assume_root",
+        {
+            "TargetPrincipal": "000000000000",
+            "TaskPolicyArn": {"arn": "arn:aws:iam::aws:policy/root-task/IAMAuditRootUserCredentials"},
+        },
+        "AssumeRoot",
+    ),
 }
 
 SELECT = {

@@ -43,6 +43,8 @@ resource "aws_organizations_policy" "no_buckets" {
     Version   = "2012-10-17"
     Statement = [{ Effect = "Deny", Action = "s3:CreateBucket", Resource = "*" }]
   })
+
+  depends_on = [aws_organizations_organization.this]
 }
 
 resource "aws_organizations_policy_attachment" "workloads" {
