@@ -6,10 +6,10 @@ import report
 from footprint import MIB, footprint
 from load import load
 from servers import Server
-from workloads import ALL
+from workloads import ALL, BY_USER
 
 OURS, BARE = "cloudtwin", "hello"
-PARTS = ["load", "commit", "footprint"]
+PARTS = ["load", "commit", "iam", "footprint"]
 COMMIT_WORKLOADS = ["s3_put_1k", "sqs_send"]
 
 
@@ -55,6 +55,7 @@ def measure(opt, doc):
     others = [Server(name, command, opt.out) for name, command in opt.also]
     by_durability = [ours, Server("sync", command + " --durability sync", opt.out),
                      Server("ephemeral", command + " --ephemeral", opt.out)]
+    by_enforcement = [Server("unenforced", command, opt.out), Server("enforced", "ENFORCE_IAM=1 " + command, opt.out)]
     servers = [ours, bare, *others]
     doc["others"] = [s.name for s in others]
     doc["durabilities"] = [s.name for s in by_durability]
@@ -72,8 +73,10 @@ def measure(opt, doc):
         if "commit" in opt.parts:
             workloads = [w for w in COMMIT_WORKLOADS if w in opt.only]
             doc["failed"] |= load(by_durability, workloads, [1], opt.rounds, opt.secs, doc["commit"])
+        if "iam" in opt.parts:
+            doc["failed"] |= load(by_enforcement, list(BY_USER), opt.conc, opt.rounds, opt.secs, doc["iam"])
     finally:
-        for s in {*servers, *by_durability}:
+        for s in {*servers, *by_durability, *by_enforcement}:
             s.stop()
 
 
@@ -82,7 +85,7 @@ def main():
     opt.out.mkdir(parents=True, exist_ok=True)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the servers are stopped
     doc = dict(when=time.strftime("%F %T"), cores=os.cpu_count(), rounds=opt.rounds, secs=opt.secs, ours=OURS, bare=BARE,
-               load=[], commit=[], footprint={}, failed={})
+               load=[], commit=[], iam=[], footprint={}, failed={})
     try:
         measure(opt, doc)
     finally:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from captured import capture
 from servers import TICK
-from workloads import ALL, State
+from workloads import ALL, BY_USER, State
 
 HERE = Path(__file__).resolve().parent
 
@@ -65,7 +65,7 @@ def run(server, plan, conc, secs):
 
 
 def checked_plan(st, name):
-    plan = ALL[name](st)
+    plan = (ALL | BY_USER)[name](st)
     service, operation, arguments = plan.calls[0]
     if not st.server.canned and not plan.check(st.call(service, operation, **arguments)):
         raise RuntimeError("wrong answer to " + operation)

@@ -111,6 +111,25 @@ def commit_table(runs, names):
     yield table(["workload", *names], rows)
 
 
+def cpu_micros(run):
+    return run["cpu"] / run["ops"] * 1e6 if run["ops"] else 0
+
+
+def iam_table(runs):
+    rows = []
+    for (name, conc), cell in by_cell(runs).items():
+        strict, lax, goal = cell.get("enforced", {}), cell.get("unenforced", {}), RATIO.get(name)
+        found = ratios(strict, lax, rate)
+        met = statistics.median(found) >= goal if goal and found else None
+        added = [cpu_micros(r) - cpu_micros(lax[n]) for n, r in strict.items() if n in lax]
+        rows.append([f"{name} c{conc}", speed(strict), speed(lax), spread(found, percent),
+                     spread(ratios(strict, lax, rate_per_cpu), percent), spread(added),
+                     f"≥ {percent(goal)}" if goal else "", verdict(met)])
+    yield "## What IAM costs: requests/s with ENFORCE_IAM=1 over those without\n"
+    yield table(["workload, connections", "enforced", "unenforced", "ratio", "ratio per CPU-second",
+                 "one decision, µs of CPU", "goal", "met"], rows)
+
+
 def markdown(doc):
     ours, bare, others = doc["ours"], doc["bare"], doc["others"]
     text = [f"{doc['when']}, {doc['cores']} cores, {doc['rounds']} rounds of {doc['secs']} s. "
@@ -123,6 +142,8 @@ def markdown(doc):
             text += others_table(doc["load"], ours, others)
     if doc["commit"]:
         text += commit_table(doc["commit"], doc["durabilities"])
+    if doc.get("iam"):
+        text += iam_table(doc["iam"])
     if doc["footprint"]:
         text += footprint_table(doc["footprint"], [ours, bare, *others])
     if doc["failed"]:

@@ -31,6 +31,7 @@ class Server:
             s.bind(("127.0.0.1", 0))
             port = s.getsockname()[1]
         self.url, self.clients = f"http://127.0.0.1:{port}", {}
+        self.signer = "test", "test"  # id and secret of the key that signs what is captured
         words = shlex.split(self.command.replace("{port}", str(port)).replace("{data}", self.data))
         # Settings of the user who runs this would make figures that nobody else can repeat.
         env = {"PATH": os.environ["PATH"], "HOME": self.home.name}
@@ -67,11 +68,17 @@ class Server:
 
     def client(self, service, use="call"):
         if (service, use) not in self.clients:
+            key_id, secret = self.signer if use == "capture" else ("test", "test")
             self.clients[service, use] = boto3.client(
                 service, endpoint_url=self.url, region_name="us-east-1",
-                aws_access_key_id="test", aws_secret_access_key="test",
+                aws_access_key_id=key_id, aws_secret_access_key=secret,
                 config=Config(retries={"total_max_attempts": 1}, read_timeout=120, s3={"addressing_style": "path"}))
         return self.clients[service, use]
+
+    def sign_as(self, key_id, secret):
+        """Has what is captured from now on signed with this key."""
+        self.signer = key_id, secret
+        self.clients = {(s, use): client for (s, use), client in self.clients.items() if use != "capture"}
 
     def tree_sum(self, read):
         """Sums read(/proc/PID) over its process and all descendants."""

@@ -1,5 +1,5 @@
 """The workloads: what to set up, what to send, and how to tell that the answer is right."""
-import time
+import json, time
 from functools import cached_property
 from typing import NamedTuple
 
@@ -121,3 +121,18 @@ def sqs_receive_delete(st):
 @workload
 def sts_identity(st):
     return Plan([("sts", "get_caller_identity", {})], lambda r: r["Account"])
+
+
+def sqs_send_by_user(st):
+    """What sqs_send does, signed by a user whose policy allows it: signatures of issued keys are verified."""
+    url, user = st.queue(), st.name("u")
+    allow = {"Effect": "Allow", "Action": "sqs:SendMessage", "Resource": "arn:aws:sqs:us-east-1:000000000000:bench-*"}
+    document = json.dumps({"Version": "2012-10-17", "Statement": allow})
+    st.call("iam", "create_user", UserName=user)
+    st.call("iam", "put_user_policy", UserName=user, PolicyName="send", PolicyDocument=document)
+    key = st.call("iam", "create_access_key", UserName=user)["AccessKey"]
+    st.server.sign_as(key["AccessKeyId"], key["SecretAccessKey"])
+    return Plan([send(url)], clean=drop(url))
+
+
+BY_USER = {f.__name__: f for f in [sqs_send_by_user]}  # for the part that compares states of enforcement

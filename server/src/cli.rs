@@ -8,6 +8,8 @@ use std::path::PathBuf;
 
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
+use crate::commands::iam::arguments::{AwsArgs, IamArgs};
+
 const AFTER_HELP: &str = "\
 Exit codes: 0 success, 1 failed (not running, timed out), 2 bad option or setting,
 3 cannot listen on the address, 4 data directory not usable, 5 already running,
@@ -61,6 +63,11 @@ pub(crate) enum Command {
     Logs(LogsArgs),
     /// Inspect the configuration.
     Config(ConfigArgs),
+    /// Explain who may do what, and write least-privilege policies.
+    Iam(IamArgs),
+    /// LocalStack's commands about the emulated cloud: `aws iam stream`, `aws iam summary`.
+    #[command(hide = true)]
+    Aws(AwsArgs),
 }
 
 /// What every command needs to find a server.
@@ -302,6 +309,8 @@ mod tests {
             &["localstack", "--profile", "dev", "config", "show", "--format", "json"],
             &["localstack", "--debug", "stop"],
             &["localstack", "restart"],
+            &["localstack", "aws", "iam", "stream"],
+            &["localstack", "aws", "iam", "summary"],
         ] {
             assert!(Cli::try_parse_from(words).is_ok(), "{words:?}");
         }

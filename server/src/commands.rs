@@ -1,6 +1,7 @@
 //! The commands of the command line.
 
 pub(crate) mod config_show;
+pub(crate) mod iam;
 pub(crate) mod logs;
 pub(crate) mod start;
 pub(crate) mod status;

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use cloudtwin_core::TrustedProxies;
 use cloudtwin_core::authorize::Enforcement;
 
 use crate::addresses::{self, DEFAULT_PORT, HostPort};
@@ -100,6 +101,8 @@ pub(crate) struct Config {
     pub(crate) refuse_unknown_keys: bool,
     /// Whether calls over plain HTTP count as encrypted.
     pub(crate) plain_http_is_secure: bool,
+    /// The proxies that tell the addresses of clients.
+    pub(crate) trusted_proxies: TrustedProxies,
     /// Check signatures of access keys that were not issued here, with the secret `test`.
     pub(crate) verify_unknown_keys: bool,
     pub(crate) cors: CorsConfig,
@@ -201,6 +204,7 @@ impl Config {
             enforcement: enforcement(&settings),
             refuse_unknown_keys: lowercase(&settings, "IAM_UNKNOWN_KEYS", "root") == "deny",
             plain_http_is_secure: lowercase(&settings, "IAM_SECURE_TRANSPORT", "always") != "tls",
+            trusted_proxies: trusted_proxies(&settings)?,
             verify_unknown_keys: !settings.flag("S3_SKIP_SIGNATURE_VALIDATION"),
             cors: cors(&settings),
             response_header: settings.flag("LOCALSTACK_RESPONSE_HEADER_ENABLED"),
@@ -270,6 +274,13 @@ fn enforcement(settings: &Settings) -> Enforcement {
     } else {
         Enforcement::Disabled
     }
+}
+
+fn trusted_proxies(settings: &Settings) -> Result<TrustedProxies, Failure> {
+    settings.text("IAM_TRUSTED_PROXIES").unwrap_or_default().parse().map_err(|problem| {
+        let origin = settings.origin("IAM_TRUSTED_PROXIES");
+        Failure::new(Kind::Usage, format!("IAM_TRUSTED_PROXIES ({origin}): {problem}"))
+    })
 }
 
 fn list(settings: &Settings, name: &str) -> Vec<String> {
@@ -347,6 +358,17 @@ mod tests {
             "cannot listen on `localhost:http` (environment LOCALSTACK_GATEWAY_LISTEN): `http` is not a port: \
              use a number from 0 to 65535"
         );
+    }
+
+    #[test]
+    fn proxies_that_are_no_addresses_are_refused() {
+        let trusted = config(&[("IAM_TRUSTED_PROXIES", "10.0.0.0/8, ::1")]).unwrap().trusted_proxies;
+        assert_ne!(trusted, TrustedProxies::default());
+        let failure = config(&[("IAM_TRUSTED_PROXIES", "10.0.0.0/8,proxy.internal")]).unwrap_err();
+        assert_eq!(failure.kind(), Kind::Usage);
+        let message = failure.to_string();
+        assert!(message.starts_with("IAM_TRUSTED_PROXIES (environment"), "{message}");
+        assert!(message.contains("`proxy.internal` is neither"), "{message}");
     }
 
     #[test]

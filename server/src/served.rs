@@ -54,6 +54,7 @@ impl Served {
             enforcement: config.enforcement,
             refuse_unknown_keys: config.refuse_unknown_keys,
             plain_http_is_secure: config.plain_http_is_secure,
+            trusted_proxies: config.trusted_proxies.clone(),
             verify_unknown_keys: config.verify_unknown_keys,
             decode_access_keys: config.parity_access_keys,
             sqs_endpoint_strategy: config.sqs_endpoint_strategy.clone(),

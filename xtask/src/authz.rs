@@ -22,30 +22,8 @@ use crate::failure::{Context, Failure, Result};
 use crate::generated::Generated;
 use crate::model::{Model, names, push_lines};
 use crate::packages::{Package, Registry};
+use crate::service_models::SERVICES;
 use template::Inputs;
-
-/// Services with a permission table.
-pub(crate) const SERVICES: [&str; 19] = [
-    "apigateway",
-    "cloudformation",
-    "cloudwatch",
-    "dynamodb",
-    "dynamodbstreams",
-    "ec2",
-    "events",
-    "iam",
-    "kinesis",
-    "kms",
-    "lambda",
-    "logs",
-    "organizations",
-    "s3",
-    "secretsmanager",
-    "sns",
-    "sqs",
-    "ssm",
-    "sts",
-];
 
 /// The prefix of a service's actions: mostly its name.
 fn prefix(service: &str) -> &str {

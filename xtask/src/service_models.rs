@@ -13,8 +13,8 @@ use crate::generated::Generated;
 use crate::model::Model;
 use crate::{overlay, patch, routing_index};
 
-/// Services with a full model, by botocore's directory names.
-const SERVICES: [&str; 19] = [
+/// Services with a full model and a permission table, by botocore's directory names.
+pub(crate) const SERVICES: [&str; 19] = [
     "apigateway",
     "cloudformation",
     "cloudwatch",

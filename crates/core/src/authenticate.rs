@@ -64,7 +64,8 @@ pub(crate) fn authenticate(
     let default_region = || cloud.config().default_region.clone();
     match Authentication::of(&view).map_err(|error| error.answer(family))? {
         Authentication::SigV4(signature) => {
-            sigv4(cloud, &view, service, family, &signature, body).map_err(|refusal| refusal.answer(family))
+            sigv4(cloud, &view, service.signing_name, family, &signature, body)
+                .map_err(|refusal| refusal.answer(family))
         }
         Authentication::SigV2(signature) => {
             let caller = sigv2(cloud, &view, &signature, bucket_of_host).map_err(|r| r.answer(family))?;
@@ -76,6 +77,25 @@ pub(crate) fn authenticate(
             content: None,
             chunks: None,
         }),
+    }
+}
+
+impl Cloud {
+    /// Who signed a request that is no AWS API call but belongs to a front door (an invocation of an API or a
+    /// function URL), with its whole body. Nobody did, if there is no signature.
+    ///
+    /// # Errors
+    /// The signature is wrong, or its key may not be used: in the words of REST services.
+    pub fn signer(&self, head: &Parts, signing_name: &str, body: &[u8]) -> Result<Caller, AwsError> {
+        let view = RequestView::of_parts(head);
+        let family = ErrorFamily::RestJson;
+        match Authentication::of(&view).map_err(|error| error.answer(family))? {
+            Authentication::SigV4(signature) => {
+                let signed = sigv4(self, &view, signing_name, family, &signature, Some(body));
+                signed.map(|authenticated| authenticated.caller).map_err(|refusal| refusal.answer(family))
+            }
+            _ => Ok(Caller::anonymous(DEFAULT_ACCOUNT)),
+        }
     }
 }
 
@@ -108,7 +128,7 @@ fn now(cloud: &Cloud) -> OffsetDateTime {
 fn sigv4(
     cloud: &Cloud,
     view: &RequestView<'_>,
-    service: &ServiceSchema,
+    signing_name: &str,
     family: ErrorFamily,
     signature: &SigV4<'_>,
     body: Option<&[u8]>,
@@ -126,12 +146,7 @@ fn sigv4(
     }
     let token = signature.security_token.as_deref();
     credentials::check(key_id, issued.as_deref(), token, cloud.clock().now_millis())?;
-    let unverified = Authenticated {
-        caller: Caller { access_key_id: Some(key_id.to_owned()), ..unknown(cloud, key_id) },
-        region,
-        content: None,
-        chunks: None,
-    };
+    let stranger = || Caller { access_key_id: Some(key_id.to_owned()), ..unknown(cloud, key_id) };
     let (secret, caller) = match &issued {
         Some(credential) => {
             let caller = Caller { access_key_id: Some(key_id.to_owned()), ..credential.caller.clone() };
@@ -140,31 +155,27 @@ fn sigv4(
         None if cloud.config().refuse_unknown_keys => {
             return Err(AuthError::UnknownAccessKey(key_id.to_owned()).into());
         }
-        None if cloud.config().verify_unknown_keys => (DEFAULT_SECRET, unverified.caller.clone()),
+        None if cloud.config().verify_unknown_keys => (DEFAULT_SECRET, stranger()),
         None => {
             // Nobody knows the secret, but a presigned URL still ends when it says so.
             if signature.expires_in.is_some() {
                 signature.check_time(now)?;
             }
-            return Ok(unverified);
+            return Ok(Authenticated { caller: stranger(), region, content: None, chunks: None });
         }
     };
-    let verification = Verification {
-        secret_access_key: secret,
-        rules: SigningRules::of_service(service.signing_name),
-        body,
-        now,
-    };
+    let verification =
+        Verification { secret_access_key: secret, rules: SigningRules::of_service(signing_name), body, now };
     let verified = signature.verify(view, cloud.signing_keys(), &verification)?;
     if issued.is_some() {
-        note_use(cloud, key_id, &caller, service.signing_name, &unverified.region);
+        note_use(cloud, key_id, &caller, signing_name, &region);
     }
     let chunks = matches!(verified.content_sha256, ContentSha256::Streaming(_));
     Ok(Authenticated {
         caller,
+        region,
         content: Some(verified.content_sha256),
         chunks: chunks.then(|| verified.chunk_signing()),
-        ..unverified
     })
 }
 
@@ -197,12 +208,13 @@ fn sigv2(
     Ok(Caller { access_key_id: Some(key_id.to_owned()), ..caller })
 }
 
-fn find(cloud: &Cloud, key_id: &str) -> Result<Option<Arc<Credential>>, StoreError> {
+/// The row of an access key that was issued.
+pub(crate) fn find(cloud: &Cloud, key_id: &str) -> Result<Option<Arc<Credential>>, StoreError> {
     cloud.db().scoped("", "").read(|tx| credentials::find(tx, key_id))
 }
 
 /// Whom an access key stands for that was never issued.
-fn unknown(cloud: &Cloud, key_id: &str) -> Caller {
+pub(crate) fn unknown(cloud: &Cloud, key_id: &str) -> Caller {
     let digits = |text: &str| text.len() == 12 && text.bytes().all(|b| b.is_ascii_digit());
     let account = if digits(key_id) {
         key_id.to_owned()

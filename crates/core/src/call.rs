@@ -50,6 +50,15 @@ where
         self
     }
 
+    /// Calls as `caller`: a session that was begun for this call, or a service on behalf of another
+    /// account's resource.
+    #[must_use]
+    pub fn as_caller(mut self, caller: Caller) -> Self {
+        self.caller = caller;
+        self.forwarded = false;
+        self
+    }
+
     /// Calls without permissions: for what one service asks another one within itself, where AWS
     /// makes no API call that a policy could be about.
     #[must_use]
@@ -115,6 +124,30 @@ pub(crate) struct Internal<'a> {
 }
 
 impl crate::Cloud {
+    /// Runs a task of a service now, and what it emits: for front doors, which are no calls.
+    ///
+    /// # Errors
+    /// What the task answers, and `InternalFailure` if there is no such task.
+    pub async fn start_task(
+        &self,
+        service: &str,
+        task: &str,
+        payload: Document,
+        caller: Caller,
+        region: &str,
+    ) -> Result<(), AwsError> {
+        let row = EffectRow {
+            service: service.to_owned(),
+            target: Target::Task { task: task.to_owned(), payload: Document::Null },
+            caller,
+            region: region.to_owned(),
+            depth: 0,
+            attempts: 0,
+            base_url: String::new(),
+        };
+        self.run_task(&row, task, &payload).await
+    }
+
     /// Runs an effect's target.
     pub(crate) async fn run_effect(&self, row: &EffectRow) -> Result<(), AwsError> {
         match &row.target {

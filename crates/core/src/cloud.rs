@@ -51,7 +51,7 @@ struct Inner {
     claims: Claims,
     used: Mutex<HashSet<&'static str>>,
     unserved: AtomicU64,
-    background: Mutex<Option<tokio::task::JoinHandle<()>>>,
+    background: Mutex<tokio::task::JoinSet<()>>,
 }
 
 impl Cloud {
@@ -95,18 +95,20 @@ impl Cloud {
             claims: Claims::default(),
             used: Mutex::default(),
             unserved: AtomicU64::new(0),
-            background: Mutex::new(None),
+            background: Mutex::default(),
         }));
-        let background = tokio::spawn(cloud.clone().deliver_in_background());
-        *cloud.0.background.lock() = Some(background);
+        let mut background = cloud.0.background.lock();
+        background.spawn(cloud.clone().deliver_in_background());
+        for run in cloud.0.services.iter().flat_map(|service| &service.background) {
+            background.spawn(run(cloud.clone()));
+        }
+        drop(background);
         cloud
     }
 
     /// Ends background work. The store closes when the last clone is dropped.
     pub fn stop(&self) {
-        if let Some(task) = self.0.background.lock().take() {
-            task.abort();
-        }
+        self.0.background.lock().abort_all();
     }
 
     /// The store.
@@ -117,6 +119,11 @@ impl Cloud {
     /// The clock that services see.
     pub fn clock(&self) -> &Clock {
         &self.0.clock
+    }
+
+    /// A random number, for work that no call asked for; handlers have [`Ctx::random`](crate::Ctx::random).
+    pub fn random(&self) -> u128 {
+        random()
     }
 
     /// The settings.
@@ -164,6 +171,11 @@ impl Cloud {
         self.0.enforcement.set(state);
     }
 
+    /// A random UUID (version 4), for front doors, which have no [`Ctx`](crate::Ctx).
+    pub fn new_uuid(&self) -> String {
+        uuid()
+    }
+
     pub(crate) fn decisions(&self) -> &Decisions {
         &self.0.decisions
     }
@@ -191,7 +203,8 @@ impl Cloud {
         }
     }
 
-    pub(crate) fn signals(&self) -> &Signals {
+    /// Wake-ups between calls.
+    pub fn signals(&self) -> &Signals {
         &self.0.signals
     }
 

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::net::SocketAddr;
 
 use crate::authorize::Enforcement;
+use crate::trusted_proxies::TrustedProxies;
 
 /// The facts of the connection that a request came in on, as an extension of the request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,6 +44,8 @@ pub struct CloudConfig {
     pub refuse_unknown_keys: bool,
     /// Whether calls over plain HTTP count as encrypted (`aws:SecureTransport`).
     pub plain_http_is_secure: bool,
+    /// The proxies whose `X-Forwarded-For` tells the client's address (`aws:SourceIp`).
+    pub trusted_proxies: TrustedProxies,
     /// How SQS writes queue URLs (`SQS_ENDPOINT_STRATEGY`): `standard`, `domain`, `path`,
     /// `dynamic` or `off`.
     pub sqs_endpoint_strategy: String,
@@ -67,6 +70,7 @@ impl Default for CloudConfig {
             enforcement: Enforcement::Disabled,
             refuse_unknown_keys: false,
             plain_http_is_secure: true,
+            trusted_proxies: TrustedProxies::default(),
             sqs_endpoint_strategy: "dynamic".to_owned(),
             max_body: 64 << 20,
             record_capacity: 10_000,

@@ -36,6 +36,7 @@ mod service;
 pub mod service_access;
 mod session;
 mod signals;
+mod trusted_proxies;
 
 pub use arn::Arn;
 pub use call::Call;
@@ -51,3 +52,4 @@ pub use record::{Identity, RequestFilter, RequestRecord};
 pub use service::{Service, ValidationStyle};
 pub use session::Session;
 pub use signals::Signals;
+pub use trusted_proxies::{NotANetwork, TrustedProxies};

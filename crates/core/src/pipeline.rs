@@ -570,7 +570,12 @@ impl<'a> WireCall<'a> {
         RequestFacts {
             request_id: self.record.request_id.clone(),
             base_url: host.map(|host| [scheme, "://", host].concat()).unwrap_or_default(),
-            source_ip: connection.map(|connection| connection.peer.ip().to_string()).unwrap_or_default(),
+            source_ip: connection
+                .map(|connection| {
+                    let trusted = &self.cloud.config().trusted_proxies;
+                    trusted.client(connection.peer.ip(), &self.parts.headers).to_string()
+                })
+                .unwrap_or_default(),
             user_agent: header(http::header::USER_AGENT).unwrap_or_default().to_owned(),
             referer: header(http::header::REFERER).unwrap_or_default().to_owned(),
             called_via: Vec::new(),

@@ -147,6 +147,17 @@ pub(crate) fn redacted(input: &dyn Shape) -> String {
     redactor.text
 }
 
+/// Where the first character is that JSON escapes.
+fn first_escaped(text: &str) -> Option<usize> {
+    let escaped = |byte: u8| (byte < 0x20) | (byte == 0x7f) | (byte == b'"') | (byte == b'\\');
+    // Without a branch for each byte, the compiler looks at all bytes of a piece at once.
+    let pieces = text.as_bytes().chunks(32);
+    let clean =
+        pieces.take_while(|piece| !piece.iter().fold(false, |any, byte| any | escaped(*byte))).count();
+    let rest = text.as_bytes().get(clean * 32..)?;
+    rest.iter().position(|byte| escaped(*byte)).map(|at| clean * 32 + at)
+}
+
 struct Redactor {
     text: String,
     /// Whether the next value is the first of its container.
@@ -174,7 +185,7 @@ impl Redactor {
         self.text.push('"');
         let (mut rest, cut) = text.split_at(text.floor_char_boundary(MAX_TEXT));
         // Everything between the characters that JSON escapes is copied as a whole.
-        while let Some(at) = rest.bytes().position(|byte| matches!(byte, 0..0x20 | 0x7f | b'"' | b'\\')) {
+        while let Some(at) = first_escaped(rest) {
             let (plain, special) = rest.split_at(at);
             self.text.push_str(plain);
             let mut special = special.chars();

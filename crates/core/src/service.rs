@@ -47,7 +47,8 @@ where
     fn run(&self, ctx: Ctx, input: Box<dyn AnyShape>) -> Answer {
         match input.into_any().downcast::<O::Input>() {
             Ok(input) => {
-                let answer = (self.0)(ctx, *input);
+                // Large handlers make large futures, so this one is moved only once.
+                let answer = Box::pin((self.0)(ctx, *input));
                 Box::pin(async move { answer.await.map(|output| Box::new(output) as Box<dyn AnyShape>) })
             }
             Err(_) => {
@@ -60,6 +61,8 @@ where
 
 type TaskRun =
     dyn Fn(Ctx, Document) -> Pin<Box<dyn Future<Output = Result<(), AwsError>> + Send>> + Send + Sync;
+
+pub(crate) type Background = dyn Fn(Cloud) -> Pin<Box<dyn Future<Output = ()> + Send>> + Send + Sync;
 
 /// How a service words the refusal of an input that breaks its schema.
 #[derive(Clone, Copy)]
@@ -91,6 +94,7 @@ pub struct Service {
     pub(crate) front_doors: Vec<Arc<dyn FrontDoor>>,
     pub(crate) cross_origin: Option<Box<dyn CrossOriginRules>>,
     pub(crate) tasks: HashMap<&'static str, Box<TaskRun>>,
+    pub(crate) background: Vec<Box<Background>>,
     pub(crate) stored_names: Option<Box<dyn StoredNames>>,
     pub(crate) identities: Option<Arc<dyn Identities>>,
     pub(crate) organizations: Option<Arc<dyn OrganizationMembers>>,
@@ -121,6 +125,7 @@ impl Service {
             front_doors: Vec::new(),
             cross_origin: None,
             tasks: HashMap::new(),
+            background: Vec::new(),
             stored_names: None,
             identities: None,
             organizations: None,
@@ -176,6 +181,18 @@ impl Service {
         Fut: Future<Output = Result<(), AwsError>> + Send + 'static,
     {
         self.tasks.insert(name, Box::new(move |ctx, payload| Box::pin(run(ctx, payload))));
+        self
+    }
+
+    /// Runs something for as long as the cloud lives, from its start: pollers, and what was left from before.
+    /// It is dropped where it waits when the cloud stops.
+    #[must_use]
+    pub fn background<F, Fut>(mut self, run: F) -> Self
+    where
+        F: Fn(Cloud) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = ()> + Send + 'static,
+    {
+        self.background.push(Box::new(move |cloud| Box::pin(run(cloud))));
         self
     }
 

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::sync::Arc;
 
 /// The value of a condition key.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -72,6 +73,8 @@ impl fmt::Display for KeyValue {
 #[derive(Debug, Clone, Default)]
 pub struct Context {
     entries: Vec<Entry>,
+    /// What holds for several requests, below what is this one's own.
+    base: Option<Arc<Context>>,
 }
 
 #[derive(Debug, Clone)]
@@ -85,7 +88,28 @@ impl Context {
     /// No keys yet.
     #[must_use]
     pub const fn new() -> Self {
-        Self { entries: Vec::new() }
+        Self { entries: Vec::new(), base: None }
+    }
+
+    /// No keys yet, and room for so many.
+    #[must_use]
+    pub fn with_capacity(keys: usize) -> Self {
+        Self { entries: Vec::with_capacity(keys), base: None }
+    }
+
+    /// The keys of `base`, to be set further and otherwise without copying them: for the requests of one
+    /// call, which have most keys in common.
+    #[must_use]
+    pub fn over(base: Arc<Self>) -> Self {
+        // One level is enough, and keeps looking keys up simple.
+        if base.base.is_some() {
+            return Self::clone(&base);
+        }
+        Self { entries: Vec::new(), base: Some(base) }
+    }
+
+    fn below(&self) -> &[Entry] {
+        self.base.as_ref().map_or(&[], |base| base.entries.as_slice())
     }
 
     /// Sets a key, in place of the value that it had.
@@ -113,7 +137,9 @@ impl Context {
 
     /// The keys and values, in the order in which they were set first.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &KeyValue)> {
-        self.entries.iter().map(|entry| (entry.name.as_ref(), &entry.value))
+        let covered = |below: &&Entry| self.entries.iter().any(|entry| entry.is(below.hash, &below.name));
+        let below = self.below().iter().filter(move |below| !covered(below));
+        below.chain(&self.entries).map(|entry| (entry.name.as_ref(), &entry.value))
     }
 
     pub(crate) fn value(&self, key: &Key) -> Option<&KeyValue> {
@@ -121,7 +147,7 @@ impl Context {
     }
 
     fn find(&self, hash: u32, name: &str) -> Option<&KeyValue> {
-        let entry = self.entries.iter().find(|entry| entry.is(hash, name))?;
+        let entry = self.entries.iter().chain(self.below()).find(|entry| entry.is(hash, name))?;
         if entry.value.is_empty() { None } else { Some(&entry.value) }
     }
 }
@@ -176,5 +202,20 @@ mod tests {
         assert_eq!(context.get("aws:principalARN"), Some(&KeyValue::from("b")));
         assert_eq!(context.get("aws:TagKeys"), None);
         assert_eq!(context.iter().count(), 2);
+    }
+
+    #[test]
+    fn what_is_set_over_a_base_covers_it_and_leaves_it_as_it_is() {
+        let base: Arc<Context> =
+            Arc::new([("aws:username", "ann"), ("aws:userid", "A")].into_iter().collect());
+        let mut own = Context::over(Arc::clone(&base));
+        own.set("AWS:UserName", "ben");
+        own.set("s3:prefix", "x");
+        let twice = Context::over(Arc::new(own));
+        assert_eq!(twice.get("aws:username"), Some(&KeyValue::from("ben")));
+        assert_eq!(twice.get("aws:userid"), Some(&KeyValue::from("A")));
+        let keys: Vec<&str> = twice.iter().map(|(key, _)| key).collect();
+        assert_eq!(keys, ["aws:userid", "AWS:UserName", "s3:prefix"]);
+        assert_eq!(base.get("aws:username"), Some(&KeyValue::from("ann")));
     }
 }

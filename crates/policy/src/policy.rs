@@ -9,7 +9,7 @@ use crate::conditions::Condition;
 use crate::context::Context;
 use crate::keys::context_keys;
 use crate::parse::{self, PolicyError};
-use crate::principal::{MatchKind, Principal, PrincipalElement};
+use crate::principal::{MatchKind, Named, Principal, PrincipalElement};
 use crate::request::Prepared;
 use crate::variables::Template;
 
@@ -74,6 +74,16 @@ impl Policy {
     #[must_use]
     pub fn statements(&self) -> &[Statement] {
         &self.statements
+    }
+
+    /// The ARNs of users, roles and sessions that statements name as principals, in the order of the
+    /// document.
+    pub fn principal_arns(&self) -> impl Iterator<Item = &str> {
+        let elements = self.statements.iter().filter_map(|statement| statement.principal.as_ref());
+        elements.flat_map(|element| &element.names).filter_map(|name| match name {
+            Named::Arn(arn) => Some(&**arn),
+            _ => None,
+        })
     }
 
     fn new(statements: Vec<Statement>, readable: bool) -> Self {
@@ -230,10 +240,7 @@ impl Statement {
             index: 0,
             sid: None,
             effect: Effect::Deny,
-            principal: Some(PrincipalElement {
-                negated: false,
-                names: Box::new([crate::principal::Named::Everyone]),
-            }),
+            principal: Some(PrincipalElement { negated: false, names: Box::new([Named::Everyone]) }),
             actions: Actions { negated: false, patterns: Box::new([pattern]) },
             resources: Some(Resources { negated: false, patterns }),
             conditions: Box::default(),

@@ -195,6 +195,8 @@ fn reference(
         | "query_tags"
         | "keys"
         | "true"
+        | "mfa_present"
+        | "mfa_age"
         | "path"
         | "without_scheme"
         | "account_of"

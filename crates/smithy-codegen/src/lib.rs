@@ -5,6 +5,7 @@
 //! from the `.op(Name, …)` lines of the crate's own `src/lib.rs`, so that they stand in one place;
 //! the operations of other services that it *calls* stand in its `service.toml`.
 
+mod actions;
 mod authorization;
 mod model;
 mod names;
@@ -19,6 +20,7 @@ use std::path::Path;
 use serde::Deserialize;
 use serde_json::Value;
 
+pub use actions::build_action_list;
 pub use model::{Model, ModelError, Side};
 
 /// A service crate's `service.toml`.
@@ -27,6 +29,9 @@ pub use model::{Model, ModelError, Side};
 struct ServiceFile {
     /// Name of the model, `models/<model>.json`.
     model: String,
+    /// Whether outputs are kept as rows, so that their shapes can be read as well as written.
+    #[serde(default)]
+    keeps_outputs: bool,
     /// Operations of other services that this one calls, as `service:Operation`.
     #[serde(default)]
     calls: Vec<String>,
@@ -53,7 +58,8 @@ fn build_in_cargo() -> Result<(), String> {
         toml::from_str(&read(&settings)?).map_err(|e| format!("{}: {e}", settings.display()))?;
     let served = served_operations(&read(&index)?);
     let mut inputs = vec![settings, index];
-    let mut text = generate_service(&models, &file.model, &served, Side::Server, &mut inputs)?;
+    let side = if file.keeps_outputs { Side::Keeper } else { Side::Server };
+    let mut text = generate_service(&models, &file.model, &served, side, &mut inputs)?;
 
     let mut called: Vec<(&str, BTreeSet<String>)> = Vec::new();
     for call in &file.calls {

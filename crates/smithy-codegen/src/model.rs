@@ -22,6 +22,8 @@ impl std::error::Error for ModelError {}
 pub enum Side {
     /// A service, which reads inputs and writes outputs.
     Server,
+    /// A service that keeps its outputs as they are, and therefore reads them too.
+    Keeper,
     /// Another service, which calls it and therefore reads outputs too.
     Client,
 }
@@ -176,7 +178,7 @@ impl Model {
                 model.reach(shapes, error, error)?;
             }
             model.mark_inputs(&input);
-            if side == Side::Client {
+            if side != Side::Server {
                 model.mark_inputs(&output);
             }
             model.operations.push(OperationModel {

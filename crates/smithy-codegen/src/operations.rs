@@ -11,7 +11,7 @@ use crate::schemas::{literal, path, xml_namespace};
 /// Writes the service's schema, an `Operation` per operation and `pub mod errors`.
 pub(crate) fn write(model: &Model, side: Side, out: &mut String) {
     write_service(model, out);
-    if side == Side::Server {
+    if side != Side::Client {
         write_index(model, out);
     }
     write_errors(model, out);

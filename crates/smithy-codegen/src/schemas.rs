@@ -95,7 +95,7 @@ fn write_shape(model: &Model, name: &str, shape: &ShapeModel, out: &mut String) 
         out.push_str("];\n");
     }
     if let (true, Some(pattern)) = (model.inputs.contains(name), text(traits, "pattern")) {
-        let _ = writeln!(out, "static {constant}_PATTERN: Pattern = Pattern::new({});", literal(pattern));
+        let _ = writeln!(out, "static {constant}__PATTERN: Pattern = Pattern::new({});", literal(pattern));
     }
     let model_name = text(traits, "name").unwrap_or(name);
     let _ = write!(out, "pub static {constant}: Schema = Schema {{ ");
@@ -146,7 +146,7 @@ fn write_constraints(constant: &str, traits: &Map<String, Value>, out: &mut Stri
         return;
     }
     let values: Vec<String> = values.into_iter().flatten().filter_map(Value::as_str).map(literal).collect();
-    let pattern = pattern.map_or("None".to_owned(), |_| format!("Some(&{constant}_PATTERN)"));
+    let pattern = pattern.map_or("None".to_owned(), |_| format!("Some(&{constant}__PATTERN)"));
     let _ = write!(
         out,
         "constraints: Constraints {{ min: {}, max: {}, pattern: {pattern}, values: &[{}] }}, ",

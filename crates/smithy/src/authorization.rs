@@ -128,6 +128,10 @@ pub enum Transform {
     Keys,
     /// The value, if it is `true`.
     True,
+    /// `true` where a code of an MFA device is sent along (`aws:MultiFactorAuthPresent`).
+    MfaPresent,
+    /// `0` where a code of an MFA device is sent along (`aws:MultiFactorAuthAge`): it is proved now.
+    MfaAge,
     /// An IAM path; `/` if absent.
     Path,
     /// A URL without `https://`.

@@ -23,6 +23,75 @@ const HTTP_DATE_FRACTION: &[BorrowedFormatItem<'_>] = format_description!(
     "[weekday repr:short], [day] [month repr:short] [year] [hour]:[minute]:[second].[subsecond] GMT"
 );
 
+// Nearly every answer carries a time. Formats that are read anew for each of them take thousands of instructions.
+
+/// Appends a number with at least two digits.
+fn two(text: &mut String, number: u32) {
+    text.extend([number / 10, number].map(|digit| char::from(b'0' + (digit % 10) as u8)));
+}
+
+/// Appends a year with at least four digits.
+fn four(text: &mut String, year: i32) {
+    match u32::try_from(year) {
+        Ok(year @ ..=9999) => {
+            two(text, year / 100);
+            two(text, year % 100);
+        }
+        _ => text.push_str(&format!("{year:04}")),
+    }
+}
+
+/// `hour:minute:second`
+fn time_of_day(text: &mut String, t: OffsetDateTime) {
+    let (hour, minute, second) = t.to_hms();
+    two(text, hour.into());
+    text.push(':');
+    two(text, minute.into());
+    text.push(':');
+    two(text, second.into());
+}
+
+/// RFC 9110, section 5.6.7.
+fn http_date(t: OffsetDateTime) -> String {
+    const DAYS: [&str; 7] = ["Sun, ", "Mon, ", "Tue, ", "Wed, ", "Thu, ", "Fri, ", "Sat, "];
+    const MONTHS: [&str; 12] = [
+        " Jan ", " Feb ", " Mar ", " Apr ", " May ", " Jun ", " Jul ", " Aug ", " Sep ", " Oct ", " Nov ",
+        " Dec ",
+    ];
+    let date = t.date();
+    let mut text = String::with_capacity(32);
+    text.push_str(
+        DAYS.get(usize::from(date.weekday().number_days_from_sunday())).copied().unwrap_or_default(),
+    );
+    two(&mut text, date.day().into());
+    text.push_str(MONTHS.get(usize::from(u8::from(date.month())) - 1).copied().unwrap_or_default());
+    four(&mut text, date.year());
+    text.push(' ');
+    time_of_day(&mut text, t);
+    text.push_str(" GMT");
+    text
+}
+
+/// RFC 3339, with milliseconds where there are any.
+fn date_time(t: OffsetDateTime, millis: u32) -> String {
+    let date = t.date();
+    let mut text = String::with_capacity(32);
+    four(&mut text, date.year());
+    text.push('-');
+    two(&mut text, u8::from(date.month()).into());
+    text.push('-');
+    two(&mut text, date.day().into());
+    text.push('T');
+    time_of_day(&mut text, t);
+    if millis > 0 {
+        text.push('.');
+        two(&mut text, millis / 10);
+        text.push(char::from(b'0' + (millis % 10) as u8));
+    }
+    text.push('Z');
+    text
+}
+
 impl Timestamp {
     /// From whole seconds since 1970.
     pub const fn from_seconds(seconds: i64) -> Self {
@@ -57,9 +126,9 @@ impl Timestamp {
         self.seconds as f64 + f64::from(self.nanos) / 1e9
     }
 
+    /// The date and the time of day; fractions are left out.
     fn date_time(&self) -> Option<OffsetDateTime> {
-        let nanos = i128::from(self.seconds) * 1_000_000_000 + i128::from(self.nanos);
-        OffsetDateTime::from_unix_timestamp_nanos(nanos).ok()
+        OffsetDateTime::from_unix_timestamp(self.seconds).ok()
     }
 
     /// The text in `format`. Fractions are written only when there are any, in milliseconds for
@@ -67,18 +136,8 @@ impl Timestamp {
     pub fn format(&self, format: TimestampFormat) -> String {
         let text = match format {
             TimestampFormat::EpochSeconds => None,
-            TimestampFormat::HttpDate => self.date_time().and_then(|t| t.format(HTTP_DATE).ok()),
-            TimestampFormat::DateTime => self.date_time().map(|t| {
-                let date = t.date();
-                let (hour, minute, second) = t.to_hms();
-                let (year, month, day) = (date.year(), u8::from(date.month()), date.day());
-                let millis = self.nanos / 1_000_000;
-                if millis == 0 {
-                    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z")
-                } else {
-                    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{millis:03}Z")
-                }
-            }),
+            TimestampFormat::HttpDate => self.date_time().map(http_date),
+            TimestampFormat::DateTime => self.date_time().map(|t| date_time(t, self.nanos / 1_000_000)),
         };
         text.unwrap_or_else(|| {
             if self.nanos == 0 { self.seconds.to_string() } else { self.as_epoch().to_string() }
@@ -109,5 +168,39 @@ impl Timestamp {
         [TimestampFormat::DateTime, TimestampFormat::HttpDate, TimestampFormat::EpochSeconds]
             .into_iter()
             .find_map(|format| Self::parse(text, format))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn dates_are_written_as_their_formats_say(seconds in -62_135_596_800_i64..253_402_300_800, millis in 0_u32..1000) {
+            let time = Timestamp { seconds, nanos: millis * 1_000_000 };
+            let t = time.date_time().unwrap();
+            prop_assert_eq!(time.format(TimestampFormat::HttpDate), t.format(HTTP_DATE).unwrap());
+            let text = time.format(TimestampFormat::DateTime);
+            prop_assert_eq!(Timestamp::parse(&text, TimestampFormat::DateTime), Some(time));
+            prop_assert_eq!(text.len(), if millis == 0 { 20 } else { 24 });
+        }
+    }
+
+    #[test]
+    fn fractions_are_milliseconds() {
+        let text = |millis| Timestamp::from_millis(millis).format(TimestampFormat::DateTime);
+        assert_eq!(text(0), "1970-01-01T00:00:00Z");
+        assert_eq!(text(1_700_000_000_007), "2023-11-14T22:13:20.007Z");
+        assert_eq!(text(-1), "1969-12-31T23:59:59.999Z");
+        assert_eq!(
+            Timestamp::from_seconds(784_111_777).format(TimestampFormat::HttpDate),
+            "Sun, 06 Nov 1994 08:49:37 GMT"
+        );
+        assert_eq!(
+            Timestamp::from_seconds(253_402_300_800).format(TimestampFormat::HttpDate),
+            "253402300800"
+        );
     }
 }

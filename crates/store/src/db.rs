@@ -163,10 +163,15 @@ impl Db {
         let db = self.inner();
         let id = match db.registry.id(table.name()) {
             Some(id) => Some(id),
+            None if db.registry.is_absent(table.name()) => None,
             None => {
                 let reader = db.backend.snapshot()?;
                 let source = Source { db, reader: &*reader, pending: None, outdated: None };
-                db.registry.load(&source, table.name())?.map(|info| info.id)
+                let found = db.registry.load(&source, table.name())?;
+                if found.is_none() {
+                    db.registry.note_absent(&source, table.name())?;
+                }
+                found.map(|info| info.id)
             }
         };
         Ok(id.map_or(0, |id| db.revisions.of(id)))
@@ -304,6 +309,7 @@ impl ScopedDb {
                 return Ok(Committed { value, hooks, unlinked, ticket: None });
             }
             let written = revisions::tables_of(&writes);
+            let _making = (!tables.is_empty()).then(|| db.registry.making_tables());
             match transaction.commit(writes) {
                 Ok(()) => {
                     if !tables.is_empty() {

@@ -2,7 +2,9 @@
 //! when its rows are deleted; the numbers are rows of table 0.
 
 use std::collections::HashMap;
+use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use bytes::Bytes;
 use parking_lot::RwLock;
@@ -61,13 +63,79 @@ fn registry_key(name: &str) -> KeyBuf {
     key
 }
 
+/// FNV-1a: names of tables are short, and come from declarations.
+struct NameHasher(u64);
+
+impl Default for NameHasher {
+    fn default() -> Self {
+        Self(0xcbf2_9ce4_8422_2325)
+    }
+}
+
+impl Hasher for NameHasher {
+    fn write(&mut self, bytes: &[u8]) {
+        self.0 =
+            bytes.iter().fold(self.0, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3));
+    }
+
+    fn finish(&self) -> u64 {
+        self.0
+    }
+}
+
+type ByName<K, V> = HashMap<K, V, BuildHasherDefault<NameHasher>>;
+
 /// The tables seen so far.
 #[derive(Default)]
 pub(crate) struct Registry {
-    known: RwLock<HashMap<String, Arc<TableInfo>>>,
+    known: RwLock<ByName<String, Arc<TableInfo>>>,
+    /// Tables that a view has shown not to exist, with what [`Registry::begun`] was before it was taken. Tables
+    /// never cease to exist, so that holds for older views too; for newer ones while no table has been made since.
+    absent: RwLock<ByName<&'static str, u64>>,
+    /// How many commits that make tables have begun, and how many of them have ended.
+    begun: AtomicU64,
+    ended: AtomicU64,
+}
+
+/// A commit that makes tables. Until it ends, nothing is taken for absent without looking.
+pub(crate) struct MakingTables<'r>(&'r Registry);
+
+impl Drop for MakingTables<'_> {
+    fn drop(&mut self) {
+        self.0.ended.fetch_add(1, Ordering::SeqCst);
+    }
 }
 
 impl Registry {
+    /// To be called before such a commit becomes visible, and to be dropped when it is.
+    pub(crate) fn making_tables(&self) -> MakingTables<'_> {
+        self.begun.fetch_add(1, Ordering::SeqCst);
+        MakingTables(self)
+    }
+
+    /// How many such commits there have been, if none is under way.
+    fn settled(&self) -> Option<u64> {
+        // In this order: what has ended before the second look had begun before it.
+        let ended = self.ended.load(Ordering::SeqCst);
+        let begun = self.begun.load(Ordering::SeqCst);
+        (begun == ended).then_some(begun)
+    }
+
+    /// Whether no view that is taken already can show a table, own writes aside.
+    pub(crate) fn is_absent(&self, name: &str) -> bool {
+        let since = self.absent.read().get(name).copied();
+        since.is_some_and(|since| since == self.begun.load(Ordering::SeqCst))
+    }
+
+    /// Notes that a table does not exist, if a new view does not show it either.
+    pub(crate) fn note_absent(&self, source: &Source<'_>, name: &'static str) -> Result<(), StoreError> {
+        let Some(settled) = self.settled() else { return Ok(()) };
+        if source.db.backend.snapshot()?.get(&registry_key(name))?.is_none() {
+            self.absent.write().insert(name, settled);
+        }
+        Ok(())
+    }
+
     /// Remembers tables that a committed transaction created or gave an index.
     pub(crate) fn learn(&self, tables: impl IntoIterator<Item = Arc<TableInfo>>) {
         let mut known = self.known.write();
@@ -91,9 +159,13 @@ impl Registry {
         let found = self.known.read().get(table.name).filter(|info| info.covers(table)).cloned();
         let found = match found {
             Some(info) => info,
+            None if !source.has_made_tables() && self.is_absent(table.name) => return Ok(None),
             None => match self.load(source, table.name)? {
                 Some(info) => info,
-                None => return Ok(None),
+                None => {
+                    self.note_absent(source, table.name)?;
+                    return Ok(None);
+                }
             },
         };
         if found.scope != table.scope {

@@ -38,6 +38,11 @@ impl<'a> Source<'a> {
         self.pending.is_some_and(|pending| pending.borrow().writes.contains_key(key))
     }
 
+    /// Whether this transaction has given numbers to tables.
+    pub(crate) fn has_made_tables(&self) -> bool {
+        self.pending.is_some_and(|pending| !pending.borrow().tables.is_empty())
+    }
+
     pub(crate) fn get(&self, key: &[u8]) -> Result<Option<Bytes>, StoreError> {
         if let Some(pending) = self.pending
             && let Some(write) = pending.borrow().writes.get(key)

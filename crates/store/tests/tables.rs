@@ -447,3 +447,41 @@ fn a_tables_revision_tells_of_its_commits() {
         assert_ne!(revisions().0, queues);
     });
 }
+
+#[test]
+fn a_table_appears_together_with_what_was_committed_with_it() {
+    on_every_engine(|db| {
+        let names = (0..200).map(|n| &*Box::leak(format!("new/{n}").into_boxed_str()));
+        let tables: Vec<Table<u32>> = names.map(Table::global).collect();
+        let seen = |tx: &cloudtwin_store::ReadTx<'_>, n: usize| {
+            // The new table first: whoever sees it absent must not see the object either.
+            let row = tx.get(&tables[n], "row")?;
+            Ok::<_, StoreError>((row.is_some(), tx.contains(&ROLES, n.to_string())?))
+        };
+        let made = AtomicUsize::new(0);
+        std::thread::scope(|scope| {
+            for _ in 0..2 {
+                scope.spawn(|| {
+                    while made.load(Ordering::Acquire) < tables.len() {
+                        let n = made.load(Ordering::Acquire).min(tables.len() - 1);
+                        let (table, role) = db.read(|tx| seen(tx, n)).unwrap();
+                        assert_eq!(table, role);
+                        let (table, role) = write(&db, |tx| seen(tx, n));
+                        assert_eq!(table, role);
+                    }
+                });
+            }
+            for (n, table) in tables.iter().enumerate() {
+                assert_eq!(db.read(|tx| tx.get(table, "row")).unwrap(), None::<u32>);
+                write(&db, |tx| {
+                    tx.put(&ROLES, n.to_string(), &object("role"))?;
+                    tx.put(table, "row", &1)?;
+                    assert_eq!(tx.get(table, "row")?, Some(1));
+                    Ok(())
+                });
+                assert_eq!(db.read(|tx| seen(tx, n)).unwrap(), (true, true));
+                made.store(n + 1, Ordering::Release);
+            }
+        });
+    });
+}

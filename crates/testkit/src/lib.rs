@@ -32,7 +32,15 @@ impl TestCloud {
     /// # Errors
     /// What the store reports.
     pub fn start(services: Vec<Service>) -> Result<Self, StoreError> {
-        let cloud = Cloud::start(Db::ephemeral()?, CloudConfig::default(), services);
+        Self::start_with(CloudConfig::default(), services)
+    }
+
+    /// The same with other settings than the usual ones.
+    ///
+    /// # Errors
+    /// What the store reports.
+    pub fn start_with(config: CloudConfig, services: Vec<Service>) -> Result<Self, StoreError> {
+        let cloud = Cloud::start(Db::ephemeral()?, config, services);
         Ok(Self { cloud, caller: Caller::root("000000000000"), region: "us-east-1".to_owned() })
     }
 
@@ -52,6 +60,14 @@ impl TestCloud {
     #[must_use]
     pub fn caller(&self, caller: Caller) -> Self {
         Self { caller, ..self.clone() }
+    }
+
+    /// The same cloud, called with an access key; `None` if the key may not be used.
+    ///
+    /// # Errors
+    /// What the store reports.
+    pub fn key(&self, access_key_id: &str) -> Result<Option<Self>, StoreError> {
+        Ok(self.cloud.caller_of_key(access_key_id)?.map(|caller| self.caller(caller)))
     }
 
     /// The cloud itself: its clock, its record of requests.

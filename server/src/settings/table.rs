@@ -83,6 +83,12 @@ pub(super) const USED: &[Setting] = &[
         "always",
         "Which calls have aws:SecureTransport: all, or those over TLS only",
     ),
+    used(
+        "IAM_TRUSTED_PROXIES",
+        Text,
+        "",
+        "Proxies, as addresses or networks, whose X-Forwarded-For tells aws:SourceIp",
+    ),
     // Browsers.
     used("DISABLE_CORS_HEADERS", Flag, "0", "Send no CORS headers but those of buckets and APIs"),
     used("DISABLE_CORS_CHECKS", Flag, "0", "Accept requests from every web origin"),

@@ -32,11 +32,14 @@ impl Resources for IamResources {
             return Ok(ResourceAccess::default());
         }
         // The trust policy decides who takes on a role; a role that does not exist trusts nobody.
-        let role = cloud.db().scoped(account, "").read(|tx| tx.get_shared(&ROLES, fold(name)))?;
-        let policy = role.map(|role| {
+        let policy = cloud.db().scoped(account, "").read::<_, AwsError, _>(|tx| {
+            let role = tx.get_shared(&ROLES, fold(name))?;
+            // The same name under another path is another role.
+            let Some(role) = role.filter(|role| role.arn(account) == query.arn) else { return Ok(None) };
+            let document = role.trust_policy_now(tx)?;
             let name = PolicyName::Resource(query.arn.to_owned());
-            cloud.compiled_policy(name, &role.trust_policy)
-        });
+            Ok(Some(cloud.compiled_policy(name, &document)))
+        })?;
         Ok(ResourceAccess { policy, rule: ResourceRule::RoleTrust, ..ResourceAccess::default() })
     }
 

@@ -282,7 +282,7 @@ fn role_detail(tx: &ReadTx<'_>, role: &Role) -> Result<RoleDetail, AwsError> {
         role_id: Some(role.id.clone()),
         arn: Some(role.arn(tx.account())),
         create_date: Some(role.created),
-        assume_role_policy_document: Some(encoded(&role.trust_policy)),
+        assume_role_policy_document: Some(encoded(&role.trust_policy_now(tx)?)),
         instance_profile_list: Some(
             profiles
                 .iter()

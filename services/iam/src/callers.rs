@@ -12,6 +12,7 @@ use parking_lot::RwLock;
 
 use crate::identity::{HeldPolicy, Origin, boundary, managed_document, of_role, of_user};
 use crate::state::{Entity, GROUPS, POLICIES, ROLES, Role, USERS, User};
+use crate::trusted_principals::Known;
 
 /// How many callers are remembered.
 const CAPACITY: usize = 1_024;
@@ -53,6 +54,11 @@ impl Identities for IamIdentities {
         }
         all.insert(key.to_owned(), remembered);
         Ok(identity)
+    }
+
+    fn is_missing(&self, cloud: &Cloud, home: &str, arn: &str) -> Result<bool, AwsError> {
+        let found = cloud.db().scoped(home, "").read(|tx| Known::find(tx, arn))?;
+        Ok(matches!(found, Known::Nobody))
     }
 }
 

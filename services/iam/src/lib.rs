@@ -19,6 +19,7 @@ mod errors;
 mod groups;
 mod identity;
 mod inline_policies;
+mod insight;
 mod instance_profiles;
 mod linking_services;
 mod login_profiles;
@@ -45,6 +46,7 @@ mod ssh_public_keys;
 mod state;
 mod statement_positions;
 mod tags;
+mod trusted_principals;
 mod users;
 mod validation;
 
@@ -62,6 +64,7 @@ pub fn service() -> Service {
         .stored_names(lookup::Lookup)
         .identities(callers::IamIdentities::default())
         .resources(access::IamResources)
+        .front_door(insight::Insight)
         .op(api::CreateUser, users::create_user)
         .op(api::DeleteUser, users::delete_user)
         .op(api::GetUser, users::get_user)

@@ -13,7 +13,7 @@ use crate::api::{
 use crate::naming::{arn, encoded, new_id};
 use crate::paging::page;
 use crate::state::{Entity, INSTANCE_PROFILES, Permissions, ROLES, Role, fold, update};
-use crate::{access_advisor, boundaries, errors, policy_document, tags};
+use crate::{access_advisor, boundaries, errors, policy_document, tags, trusted_principals};
 
 /// How long sessions of a role may last unless it says otherwise, in seconds.
 pub(crate) const DEFAULT_MAX_SESSION_DURATION: i32 = 3_600;
@@ -61,24 +61,29 @@ fn check_trust_policy(document: &str) -> Result<(), AwsError> {
 
 pub(crate) async fn create_role(ctx: Ctx, input: CreateRoleInput) -> Result<CreateRoleOutput, AwsError> {
     check_trust_policy(&input.assume_role_policy_document)?;
-    let role = Role {
+    let mut role = Role {
         name: input.role_name,
         path: input.path.unwrap_or_else(|| "/".to_owned()),
         id: new_id(&ctx, "AROA"),
         created: Timestamp::from_seconds(ctx.now().seconds),
         trust_policy: input.assume_role_policy_document,
+        trusted: Vec::new(),
         description: input.description,
         max_session_duration: input.max_session_duration.unwrap_or(DEFAULT_MAX_SESSION_DURATION),
         tags: tags::checked(input.tags)?,
         permissions: Permissions { boundary: input.permissions_boundary, ..Permissions::default() },
     };
-    ctx.db()
+    let role = ctx
+        .db()
         .write(|tx| {
             if tx.contains(&ROLES, fold(&role.name))? {
                 return Err(errors::already_exists(format!("Role with name {} already exists.", role.name)));
             }
             boundaries::check(tx, role.permissions.boundary.as_deref())?;
-            role.put(tx)
+            role.trusted =
+                trusted_principals::bind(tx, &role.trust_policy, trusted_principals::must_exist(&ctx))?;
+            role.put(tx)?;
+            Ok::<_, AwsError>(role.clone())
         })
         .await?;
     // Unlike the other answers, this one has no last use, and repeats the duration only when it was asked for.
@@ -91,7 +96,7 @@ pub(crate) async fn create_role(ctx: Ctx, input: CreateRoleInput) -> Result<Crea
 }
 
 pub(crate) async fn get_role(ctx: Ctx, input: GetRoleInput) -> Result<GetRoleOutput, AwsError> {
-    let role = ctx.db().read(|tx| Role::get(tx, &input.role_name))?;
+    let role = ctx.db().read(|tx| Role::get(tx, &input.role_name)?.with_trust_policy_now(tx))?;
     Ok(GetRoleOutput { role: role.described(ctx.account()) })
 }
 
@@ -99,7 +104,10 @@ pub(crate) async fn list_roles(ctx: Ctx, input: ListRolesInput) -> Result<ListRo
     let prefix = input.path_prefix.as_deref().unwrap_or("/");
     let mut roles = ctx.db().read(|tx| tx.scan(&ROLES)?.values().collect::<Result<Vec<_>, StoreError>>())?;
     roles.retain(|role| role.path.starts_with(prefix));
-    let page = page(roles, |role| fold(&role.name), input.marker.as_deref(), input.max_items)?;
+    let mut page = page(roles, |role| fold(&role.name), input.marker.as_deref(), input.max_items)?;
+    page.items = ctx.db().read(|tx| {
+        page.items.iter().map(|role| role.clone().with_trust_policy_now(tx)).collect::<Result<_, AwsError>>()
+    })?;
     Ok(ListRolesOutput {
         roles: page.items.iter().map(|role| role.shape(ctx.account())).collect(),
         is_truncated: page.is_truncated(),
@@ -138,8 +146,10 @@ pub(crate) async fn update_assume_role_policy(
     input: UpdateAssumeRolePolicyInput,
 ) -> Result<UpdateAssumeRolePolicyOutput, AwsError> {
     check_trust_policy(&input.policy_document)?;
-    update(&ctx, &input.role_name, |role: &mut Role, _| {
+    let must_exist = trusted_principals::must_exist(&ctx);
+    update(&ctx, &input.role_name, |role: &mut Role, tx| {
         role.modifiable()?;
+        role.trusted = trusted_principals::bind(tx, &input.policy_document, must_exist)?;
         role.trust_policy.clone_from(&input.policy_document);
         Ok(())
     })

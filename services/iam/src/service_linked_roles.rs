@@ -41,6 +41,7 @@ pub(crate) async fn create_service_linked_role(
             "{{\"Version\":\"2012-10-17\",\"Statement\":[{{\"Effect\":\"Allow\",\
              \"Principal\":{{\"Service\":\"{service}\"}},\"Action\":\"sts:AssumeRole\"}}]}}"
         ),
+        trusted: Vec::new(),
         description: input.description,
         max_session_duration: DEFAULT_MAX_SESSION_DURATION,
         tags: Vec::new(),

@@ -126,7 +126,11 @@ pub(crate) struct Role {
     pub(crate) path: String,
     pub(crate) id: String,
     pub(crate) created: Timestamp,
+    /// As it was stored.
     pub(crate) trust_policy: String,
+    /// The users and roles that it names by their ARNs, with the unique ids that these had then.
+    #[serde(default)]
+    pub(crate) trusted: Vec<(String, String)>,
     pub(crate) description: Option<String>,
     /// Seconds.
     pub(crate) max_session_duration: i32,

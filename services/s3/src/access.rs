@@ -25,6 +25,10 @@ use crate::versions;
 /// The service that writes access logs.
 const LOG_WRITER: &str = "logging.s3.amazonaws.com";
 
+/// What the root of a bucket's owner may do whatever the bucket policy denies (S3 user guide, "Policy
+/// actions for bucket policies").
+const POLICY_ACTIONS: &[&str] = &["s3:DeleteBucketPolicy", "s3:GetBucketPolicy", "s3:PutBucketPolicy"];
+
 /// The buckets and their objects.
 pub(crate) struct Buckets;
 
@@ -40,8 +44,13 @@ impl Resources for Buckets {
             .scoped("", "")
             .read(|tx| facts(tx, query.arn, query.action, version_id, query.caller))?;
         let Some(Facts { account, bucket_arn, policy, granted }) = found else {
-            return Ok(ResourceAccess::default());
+            // S3 looks for the bucket before it looks at permissions.
+            let absent = addressed(query.arn).is_some() && query.action != "s3:CreateBucket";
+            return Ok(ResourceAccess { absent, ..ResourceAccess::default() });
         };
+        // No policy keeps the owner's root from changing it.
+        let is_root = query.caller.principal == Principal::Root && query.caller.account == account;
+        let policy = policy.filter(|_| !(is_root && POLICY_ACTIONS.contains(&query.action)));
         let name = PolicyName::Resource(bucket_arn);
         Ok(ResourceAccess {
             account: Some(account),

@@ -14,6 +14,7 @@ use http::HeaderMap;
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::BodyExt;
 use md5::{Digest, Md5};
+use tokio::task::{JoinError, JoinHandle};
 
 use crate::api::errors;
 use crate::checksums::Plan;
@@ -75,9 +76,11 @@ pub(crate) async fn receive(
 ) -> Result<Received, AwsError> {
     let expected_md5 = content_md5.map(parse_md5).transpose()?;
     let mut writer = ctx.blobs().writer();
-    let mut md5 = Md5::new();
-    let mut hasher = plan.hasher();
-    let mut extra: Option<Hasher> = extra.map(ChecksumAlgorithm::hasher);
+    let mut digesting = Digesting::new(Digests {
+        md5: Md5::new(),
+        hasher: plan.hasher(),
+        extra: extra.map(ChecksumAlgorithm::hasher),
+    });
     let mut trailers = HeaderMap::new();
     while let Some(frame) = body.frame().await {
         let frame = frame.map_err(|error| match error {
@@ -87,11 +90,8 @@ pub(crate) async fn receive(
         })?;
         match frame.into_data() {
             Ok(bytes) => {
-                md5.update(&bytes);
-                hasher.update(&bytes);
-                if let Some(extra) = &mut extra {
-                    extra.update(&bytes);
-                }
+                digesting =
+                    digesting.update(bytes.clone()).await.map_err(|error| ctx.internal_error(&error))?;
                 writer.write(bytes).await?;
                 if writer.len() > MAX_UPLOAD {
                     return Err(errors::ENTITY_TOO_LARGE
@@ -107,6 +107,8 @@ pub(crate) async fn receive(
             }
         }
     }
+    let digests = digesting.finish().await.map_err(|error| ctx.internal_error(&error))?;
+    let Digests { md5, hasher, extra } = *digests;
     let md5: [u8; 16] = md5.finalize().into();
     if let Some(expected) = expected_md5
         && expected != md5
@@ -118,6 +120,76 @@ pub(crate) async fn receive(
     let size = writer.len();
     let staged = writer.finish().await?;
     Ok(Received { staged, size, md5, checksum, extra: extra.map(Hasher::finish) })
+}
+
+/// What is computed of an upload.
+struct Digests {
+    md5: Md5,
+    hasher: Hasher,
+    extra: Option<Hasher>,
+}
+
+impl Digests {
+    fn update(&mut self, pieces: Vec<Bytes>) {
+        for bytes in pieces {
+            self.md5.update(&bytes);
+            self.hasher.update(&bytes);
+            if let Some(extra) = &mut self.extra {
+                extra.update(&bytes);
+            }
+        }
+    }
+}
+
+/// How much is gathered before it is handed to another thread, in bytes: as much as is written at a time.
+const GATHERED: usize = 256 << 10;
+
+/// Digests at work. MD5 alone takes longer than everything else that is done to an upload, so those of long ones
+/// are computed on another thread, while the next bytes arrive, are checked and written.
+struct Digesting {
+    work: Work,
+    gathered: Vec<Bytes>,
+    len: usize,
+}
+
+enum Work {
+    Idle(Box<Digests>),
+    Busy(JoinHandle<Box<Digests>>),
+}
+
+impl Work {
+    async fn idle(self) -> Result<Box<Digests>, JoinError> {
+        match self {
+            Self::Idle(digests) => Ok(digests),
+            Self::Busy(job) => job.await,
+        }
+    }
+}
+
+impl Digesting {
+    fn new(digests: Digests) -> Self {
+        Self { work: Work::Idle(Box::new(digests)), gathered: Vec::new(), len: 0 }
+    }
+
+    async fn update(mut self, bytes: Bytes) -> Result<Self, JoinError> {
+        self.len += bytes.len();
+        self.gathered.push(bytes);
+        if self.len < GATHERED {
+            return Ok(self);
+        }
+        let mut digests = self.work.idle().await?;
+        let job = tokio::task::spawn_blocking(move || {
+            digests.update(self.gathered);
+            digests
+        });
+        Ok(Self { work: Work::Busy(job), gathered: Vec::new(), len: 0 })
+    }
+
+    async fn finish(self) -> Result<Box<Digests>, JoinError> {
+        let mut digests = self.work.idle().await?;
+        digests.update(self.gathered);
+        Ok(digests)
+    }
 }
 
 fn bad_md5(expected: &[u8; 16], md5: &[u8; 16]) -> AwsError {

@@ -4,6 +4,7 @@ use cloudtwin_core::Ctx;
 use cloudtwin_smithy::AwsError;
 use cloudtwin_store::ReadTx;
 
+use crate::absent_objects;
 use crate::acl;
 use crate::api::{CopyObjectInput, CopyObjectOutput, CopyObjectResult, errors};
 use crate::body;
@@ -151,8 +152,8 @@ pub(crate) async fn copy_object(ctx: Ctx, mut input: CopyObjectInput) -> Result<
     let bucket = ctx.db().read(|tx| versions::bucket(tx, &input.bucket, owner.as_deref()))?;
     metadata::check_key(&input.key)?;
     let source = Source::parse(&input.copy_source)?;
-    let (source_bucket, place, original) =
-        ctx.db().read::<_, AwsError, _>(|tx| source.find(tx, source_owner.as_deref()))?;
+    let found = ctx.db().read::<_, AwsError, _>(|tx| source.find(tx, source_owner.as_deref()));
+    let (source_bucket, place, original) = absent_objects::hide(&ctx, &source.bucket, found).await?;
     check_source(&ctx, &original, &source_key!(input), &source_conditions!(input))?;
     let conditions_of = (input.if_match.clone(), input.if_none_match.clone());
     let conditions =

@@ -8,6 +8,7 @@
 //! the completion of an upload, and every change of an object and the events about it are one
 //! transaction.
 
+mod absent_objects;
 mod access;
 mod acl;
 mod body;

@@ -1,6 +1,7 @@
 //! Bucket policies: checked as documents here, evaluated elsewhere.
 
 use cloudtwin_core::Ctx;
+use cloudtwin_policy::{PolicyKind, ResourceService, validate};
 use cloudtwin_smithy::{AwsError, Document};
 use serde_json::Value;
 
@@ -10,11 +11,8 @@ use crate::api::{
     PutBucketPolicyOutput, errors,
 };
 use crate::bucket_config::configs::{self, Kind};
-use crate::public_policy::{is_public, texts};
+use crate::public_policy::is_public;
 use crate::versions;
-
-/// The longest policy, in bytes.
-const MAX_POLICY: usize = 20 * 1024;
 
 fn malformed(message: impl Into<String>) -> AwsError {
     errors::MALFORMED_POLICY.with(message)
@@ -25,10 +23,14 @@ pub(crate) async fn put_bucket_policy(
     ctx: Ctx,
     input: PutBucketPolicyInput,
 ) -> Result<PutBucketPolicyOutput, AwsError> {
+    let missing = ctx.missing_principal(&input.policy)?;
     ctx.db()
         .write(|tx| {
             let bucket = versions::bucket(tx, &input.bucket, input.expected_bucket_owner.as_deref())?;
             check(&input.policy, &bucket.name)?;
+            if missing.is_some() {
+                return Err(malformed("Invalid principal in policy"));
+            }
             let document = Document::String(input.policy.clone());
             configs::put(tx, &bucket, Kind::Policy, "", &document)?;
             Ok(PutBucketPolicyOutput::default())
@@ -38,55 +40,8 @@ pub(crate) async fn put_bucket_policy(
 
 /// Checks the form of a policy, and that it is about `bucket`.
 fn check(text: &str, bucket: &str) -> Result<(), AwsError> {
-    if text.len() > MAX_POLICY {
-        return Err(malformed("Normalized policy document exceeds the maximum allowed size of 20480 bytes."));
-    }
-    let not_json = || malformed("Policies must be valid JSON and the first byte must be '{'");
-    let policy: Value = serde_json::from_str(text).map_err(|_| not_json())?;
-    if !text.starts_with('{') {
-        return Err(not_json());
-    }
-    let statements = match policy.get("Statement") {
-        None => return Err(malformed("Missing required field Statement")),
-        Some(Value::Array(statements)) if statements.is_empty() => {
-            return Err(malformed("Could not parse the policy: Statement is empty!"));
-        }
-        Some(Value::Array(statements)) => statements.as_slice(),
-        Some(statement) => std::slice::from_ref(statement),
-    };
-    let has = |statement: &Value, name: &str, other: &str| {
-        statement.get(name).is_some() || statement.get(other).is_some()
-    };
-    for statement in statements {
-        match statement.get("Effect").and_then(Value::as_str) {
-            None => return Err(malformed("Missing required field Effect")),
-            Some("Allow" | "Deny") => {}
-            Some(other) => return Err(malformed(format!("Invalid effect: {other}"))),
-        }
-        if !has(statement, "Principal", "NotPrincipal") {
-            return Err(malformed("Missing required field Principal"));
-        }
-        if !has(statement, "Action", "NotAction") {
-            return Err(malformed("Missing required field Action"));
-        }
-        if !has(statement, "Resource", "NotResource") {
-            return Err(malformed("Missing required field Resource"));
-        }
-        let resources = texts(statement.get("Resource").or_else(|| statement.get("NotResource")));
-        if !resources.iter().all(|resource| is_about(resource, bucket)) {
-            return Err(malformed("Policy has invalid resource"));
-        }
-    }
-    Ok(())
-}
-
-/// Whether a resource names the bucket or something in it; variables and wildcards may stand for it.
-fn is_about(resource: &str, bucket: &str) -> bool {
-    let Some(name) = resource.strip_prefix("arn:").and_then(|rest| rest.splitn(5, ':').nth(4)) else {
-        return false;
-    };
-    let name = name.split('/').next().unwrap_or_default();
-    name == bucket || name.contains(['*', '?', '$'])
+    let kind = PolicyKind::Resource(ResourceService::S3 { bucket });
+    validate(kind, text).map_err(|error| malformed(error.message()))
 }
 
 fn stored(ctx: &Ctx, bucket: &str, owner: Option<&str>) -> Result<String, AwsError> {

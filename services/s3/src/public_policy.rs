@@ -96,7 +96,7 @@ fn is_narrow(network: &str) -> bool {
 }
 
 /// One text or several.
-pub(crate) fn texts(value: Option<&Value>) -> Vec<&str> {
+fn texts(value: Option<&Value>) -> Vec<&str> {
     match value {
         Some(Value::String(text)) => vec![text],
         Some(Value::Array(list)) => list.iter().filter_map(Value::as_str).collect(),

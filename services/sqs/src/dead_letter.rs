@@ -95,7 +95,9 @@ pub(crate) fn is_redrive_allow_policy(text: &str) -> bool {
 
 /// The queue that an ARN names.
 pub(crate) fn queue_of_arn(text: &str) -> Option<Arn> {
-    text.parse().ok().filter(|arn: &Arn| arn.service == "sqs")
+    // Not one of another partition either: permissions are decided on the text.
+    let own = |arn: &Arn| arn.service == "sqs" && queue_arn(&arn.account, &arn.region, &arn.resource) == text;
+    text.parse().ok().filter(own)
 }
 
 /// The dead-letter queue of `queue`, where there is one: its name.

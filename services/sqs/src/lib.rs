@@ -40,6 +40,7 @@ pub fn service() -> Service {
     Service::new(&api::SERVICE, api::OPERATIONS)
         .validation(ValidationStyle::Custom(errors::of_violations))
         .resources(access::Queues)
+        .stored_names(access::Queues)
         .op(api::AddPermission, permissions::add_permission)
         .op(api::CancelMessageMoveTask, move_tasks::cancel_message_move_task)
         .op(api::ChangeMessageVisibility, visibility::change_message_visibility)

@@ -132,8 +132,9 @@ fn is_allowed(c: char) -> bool {
 
 /// The first character of a text that may not stand in bodies and attributes.
 pub(crate) fn first_disallowed(text: &str) -> Option<char> {
-    // Nearly all texts are plain, and looking at bytes is faster.
-    if text.bytes().all(|byte| matches!(byte, b'\t' | b'\n' | b'\r' | b' '..=0x7f)) {
+    // Nearly all texts are plain. Without a branch for each byte, the compiler looks at many bytes at once.
+    let plain = |byte: u8| matches!(byte, b'\t' | b'\n' | b'\r' | b' '..=0x7f);
+    if text.bytes().fold(true, |all, byte| all & plain(byte)) {
         return None;
     }
     text.chars().find(|c| !is_allowed(*c))

@@ -23,7 +23,7 @@ const ACTIONS: &[&str] = &[
 ];
 
 /// The actions that only the owner has.
-const OWNER_ACTIONS: &[&str] = &[
+pub(crate) const OWNER_ACTIONS: &[&str] = &[
     "AddPermission",
     "CancelMessageMoveTask",
     "CreateQueue",

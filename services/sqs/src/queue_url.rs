@@ -30,17 +30,25 @@ impl QueueAddress {
             },
             None => (None, url),
         };
-        let path = path.split(['?', '#']).next().unwrap_or_default();
-        let mut segments = path.trim_matches('/').rsplit('/');
-        let name = segments.next().filter(|name| !name.is_empty())?.to_owned();
-        let rest: Vec<&str> = segments.collect();
+        let end = path.bytes().position(|byte| matches!(byte, b'?' | b'#'));
+        let path = path.get(..end.unwrap_or(path.len())).unwrap_or_default();
+        let is_slash = |byte: &u8| *byte == b'/';
+        let mut segments = path.trim_matches('/').as_bytes().rsplit(is_slash);
+        // What stands between slashes is text as much as the whole.
+        let text = |segment| std::str::from_utf8(segment).ok();
+        let name = segments.next().and_then(text).filter(|name| !name.is_empty())?.to_owned();
+        let mut next = || segments.next().map(text);
+        // No form has more than three.
+        let rest = [next(), next(), next(), next()];
         let of_host = || host.and_then(region_of_host).map(str::to_owned);
-        let (account, region) = match rest.as_slice() {
-            [] if host.is_none() => (None, None),
-            ["queue"] => (None, of_host()),
-            [account] | [account, "queue"] if is_account(account) => (Some((*account).to_owned()), of_host()),
-            [account, region, "queue"] if is_account(account) => {
-                (Some((*account).to_owned()), Some((*region).to_owned()))
+        let (account, region) = match rest.map(Option::flatten) {
+            [None, ..] if host.is_none() => (None, None),
+            [Some("queue"), None, ..] => (None, of_host()),
+            [Some(account), None, ..] | [Some(account), Some("queue"), None, _] if is_account(account) => {
+                (Some(account.to_owned()), of_host())
+            }
+            [Some(account), Some(region), Some("queue"), None] if is_account(account) => {
+                (Some(account.to_owned()), Some(region.to_owned()))
             }
             _ => return None,
         };

@@ -2,10 +2,11 @@
 
 #![cfg(test)]
 
-use cloudtwin_core::authorize::{Access, CallFacts, KeyValue, required};
+use cloudtwin_core::authorize::{Access, CallFacts, KeyValue};
 use cloudtwin_smithy::Shape;
 use cloudtwin_smithy::shape::Operation;
 use cloudtwin_sqs::api::*;
+use cloudtwin_testkit::TestCloud;
 
 const CALL: CallFacts<'_> =
     CallFacts { partition: "aws", region: "eu-west-1", account: "111122223333", caller: None };
@@ -14,7 +15,11 @@ fn of<O: Operation>(_: O, input: &O::Input) -> Vec<Access>
 where
     O::Input: Shape,
 {
-    required(O::schema().authorization, input, &CALL, &|_, _| None)
+    // A cloud has work in the background.
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let _entered = runtime.enter();
+    let cloud = TestCloud::start(Vec::new()).unwrap();
+    cloudtwin_sqs::service().required(cloud.cloud(), O::schema(), input, &CALL)
 }
 
 fn url(name: &str) -> String {
@@ -83,7 +88,18 @@ fn a_move_task_reads_its_source_and_writes_to_its_destination() {
 }
 
 #[test]
-fn a_resource_that_the_input_does_not_tell_is_every_resource() {
-    let input = SendMessageInput { queue_url: "jobs".into(), ..Default::default() };
-    check(&of(SendMessage, &input), &[("sqs:SendMessage", "*")]);
+fn every_form_of_a_url_means_the_queue_that_is_used() {
+    for (url, arn) in [
+        ("jobs", "arn:aws:sqs:eu-west-1:111122223333:jobs"),
+        ("http://localhost:4576/queue/jobs", "arn:aws:sqs:eu-west-1:111122223333:jobs"),
+        ("https://sqs.us-west-2.amazonaws.com/444455556666/jobs", "arn:aws:sqs:us-west-2:444455556666:jobs"),
+        (
+            "http://localhost:4566/queue/us-east-2/444455556666/jobs?x=/1/y",
+            "arn:aws:sqs:us-east-2:444455556666:jobs",
+        ),
+        ("http://nothing", "*"),
+    ] {
+        let input = SendMessageInput { queue_url: url.into(), ..Default::default() };
+        check(&of(SendMessage, &input), &[("sqs:SendMessage", arn)]);
+    }
 }

@@ -9,7 +9,7 @@ use crate::model::Model;
 const CALL_VALUES: [&str; 4] = ["partition", "region", "account", "caller"];
 
 /// What `{Member|transform}` may do with a value; `models/README.md` says what each means.
-const TRANSFORMS: [&str; 26] = [
+const TRANSFORMS: [&str; 28] = [
     "access_key_user",
     "account_of",
     "copy_source",
@@ -19,6 +19,8 @@ const TRANSFORMS: [&str; 26] = [
     "function_account",
     "function_name",
     "keys",
+    "mfa_age",
+    "mfa_present",
     "move_task_source",
     "or_account",
     "or_arn",

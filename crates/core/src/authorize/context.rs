@@ -31,7 +31,7 @@ pub(crate) struct Sources<'a> {
 impl Sources<'_> {
     /// The keys that are the same for every permission of the call.
     pub(crate) fn context(&self) -> Context {
-        let mut context = Context::new();
+        let mut context = Context::with_capacity(20);
         self.principal(&mut context);
         self.session(&mut context);
         self.network(&mut context);
@@ -129,6 +129,73 @@ impl Sources<'_> {
             context.set("aws:CalledViaFirst", first.clone());
             context.set("aws:CalledViaLast", last.clone());
             context.set(CALLED_VIA, request.called_via.clone());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn context(caller: &Caller, request: &RequestFacts, plain_is_secure: bool) -> Context {
+        Sources {
+            caller,
+            identity: None,
+            organization: None,
+            request,
+            region: "eu-west-1",
+            now: 1_700_000_000_123,
+            plain_is_secure,
+        }
+        .context()
+    }
+
+    fn value(context: &Context, key: &str) -> Option<String> {
+        context.get(key).map(ToString::to_string)
+    }
+
+    #[test]
+    fn a_call_that_services_forward_says_through_which_and_hides_the_address() {
+        let root = Caller::root("111122223333");
+        let direct = RequestFacts { source_ip: "192.0.2.1".to_owned(), ..RequestFacts::default() };
+        let context_of = |request: &RequestFacts| context(&root, request, true);
+        let found = context_of(&direct);
+        assert_eq!(value(&found, "aws:SourceIp").as_deref(), Some("192.0.2.1"));
+        assert_eq!(value(&found, "aws:ViaAWSService").as_deref(), Some("false"));
+        assert_eq!(value(&found, "aws:CalledVia"), None);
+
+        let via = ["cloudformation.amazonaws.com", "dynamodb.amazonaws.com"].map(str::to_owned);
+        let found = context_of(&RequestFacts { called_via: via.to_vec(), ..direct });
+        assert_eq!(value(&found, "aws:SourceIp"), None);
+        assert_eq!(value(&found, "aws:ViaAWSService").as_deref(), Some("true"));
+        assert_eq!(value(&found, "aws:CalledViaFirst").as_deref(), Some("cloudformation.amazonaws.com"));
+        assert_eq!(value(&found, "aws:CalledViaLast").as_deref(), Some("dynamodb.amazonaws.com"));
+        assert_eq!(value(&found, "aws:EpochTime").as_deref(), Some("1700000000"));
+    }
+
+    #[test]
+    fn plain_calls_are_secure_only_if_that_is_said() {
+        let root = Caller::root("111122223333");
+        let plain = RequestFacts { source_ip: "192.0.2.1".to_owned(), ..RequestFacts::default() };
+        let secure = |request: &RequestFacts, plain_is_secure| {
+            value(&context(&root, request, plain_is_secure), "aws:SecureTransport")
+        };
+        assert_eq!(secure(&plain, true).as_deref(), Some("true"));
+        assert_eq!(secure(&plain, false).as_deref(), Some("false"));
+        assert_eq!(secure(&RequestFacts { tls: true, ..plain }, false).as_deref(), Some("true"));
+        assert_eq!(secure(&RequestFacts::default(), false).as_deref(), Some("true"));
+    }
+
+    #[test]
+    fn services_tell_for_what_they_call_and_only_sessions_have_a_token() {
+        let service = Caller::service("s3.amazonaws.com", "arn:aws:s3:::b", "111122223333");
+        let found = context(&service, &RequestFacts::default(), true);
+        assert_eq!(value(&found, "aws:SourceArn").as_deref(), Some("arn:aws:s3:::b"));
+        assert_eq!(value(&found, "aws:SourceAccount").as_deref(), Some("111122223333"));
+        assert_eq!(value(&found, "aws:PrincipalIsAWSService").as_deref(), Some("true"));
+        assert_eq!(value(&found, "aws:PrincipalArn"), None);
+        for key in ["aws:TokenIssueTime", "aws:MultiFactorAuthPresent", "aws:username"] {
+            assert_eq!(value(&context(&Caller::root("1"), &RequestFacts::default(), true), key), None);
         }
     }
 }

@@ -1,10 +1,11 @@
 //! The decision on each permission of a call.
 
 use std::borrow::Cow;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use cloudtwin_policy::{
-    Context, Deciding, Decision, Layer, Layers, Outcome, Request, ResourceRule, evaluate,
+    Context, Deciding, Decision, Layer, Layers, NamedPolicy, Outcome, Policy, PolicyName, Request,
+    ResourceRule, evaluate,
 };
 use cloudtwin_smithy::AwsError;
 
@@ -37,12 +38,17 @@ pub(crate) struct Decided {
     pub(crate) outcome: Outcome,
     pub(crate) layer: Layer,
     /// Policy and index of the statement that decided.
-    pub(crate) statement: Option<(cloudtwin_policy::PolicyName, usize)>,
+    pub(crate) statement: Option<(PolicyName, usize)>,
 }
 
 impl Decided {
     pub(crate) fn is_allowed(&self) -> bool {
         self.outcome == Outcome::Allow
+    }
+
+    /// Whether the call may not go on for it.
+    pub(crate) fn is_refused(&self) -> bool {
+        !self.is_allowed() && !self.access.absent
     }
 
     pub(crate) fn reason(&self) -> Reason {
@@ -107,7 +113,7 @@ fn account_of_arn(arn: &str) -> Option<&str> {
 
 impl Cloud {
     /// Decides on one permission.
-    pub(crate) fn decide(&self, subject: &Subject, access: &Access) -> Result<Decided, AwsError> {
+    pub(crate) fn decide(&self, subject: &Subject, access: Access) -> Result<Decided, AwsError> {
         let caller = &subject.caller;
         let namespace = access.resource.split(':').nth(2).unwrap_or_default();
         let resources = self.resources(namespace);
@@ -130,7 +136,7 @@ impl Cloud {
             self.organization_of(&resource_account)?
         };
 
-        let mut context = subject.context.clone();
+        let mut context = Context::over(Arc::clone(&subject.context));
         context.set("aws:ResourceAccount", resource_account.clone());
         if let Some(organization) = &organization {
             context.set("aws:ResourceOrgID", organization.id.clone());
@@ -157,14 +163,16 @@ impl Cloud {
         };
         let decision = decision(subject, &request, &layers, side.granted.is_some());
         let statement = decision.statement.map(named);
+        let decided = (decision.outcome, decision.layer);
+        let Access { action, resource, keys, dependent, element } = access;
         Ok(Decided {
-            action: access.action.clone(),
-            resource: access.resource.clone(),
-            dependent: access.dependent,
-            element: access.element,
-            keys: access.keys.clone(),
-            outcome: decision.outcome,
-            layer: decision.layer,
+            action,
+            resource,
+            dependent,
+            element,
+            keys,
+            outcome: decided.0,
+            layer: decided.1,
             statement,
             context,
             resource_account,
@@ -174,9 +182,15 @@ impl Cloud {
     }
 }
 
-fn named(deciding: Deciding<'_>) -> (cloudtwin_policy::PolicyName, usize) {
+fn named(deciding: Deciding<'_>) -> (PolicyName, usize) {
     (deciding.policy.name.clone(), deciding.statement.index())
 }
+
+/// Stands for the caller's policies where the resource's grant is as good as them.
+static EVERYTHING: LazyLock<[NamedPolicy; 1]> = LazyLock::new(|| {
+    let document = r#"{"Statement":{"Effect":"Allow","Action":"*","Resource":"*"}}"#;
+    [NamedPolicy { name: PolicyName::Numbered(1), policy: Arc::new(Policy::parse_or_deny(document)) }]
+});
 
 /// What the engine says; beside it stand users and roles that are no more, and grants that are not
 /// policies.
@@ -194,9 +208,16 @@ fn decision<'a>(
     if !granted || decision.outcome != Outcome::ImplicitDeny {
         return decision;
     }
+    let own = request.resource_account.is_some_and(|owner| owner == subject.caller.account);
     match &subject.caller.principal {
         Principal::Anonymous | Principal::Service { .. } => {
             Decision { outcome: Outcome::Allow, layer: Layer::Resource, statement: None }
+        }
+        // Within an account, what the resource grants needs no grant of the caller's policies.
+        _ if own && decision.layer == Layer::Identity => {
+            let mut side = *layers;
+            side.identity = &*EVERYTHING;
+            Decision { statement: None, layer: Layer::Resource, ..evaluate(request, &side) }
         }
         // The other account has opened the door; the caller's own still has to let it go.
         _ => evaluate(&Request { resource_account: None, ..*request }, layers),

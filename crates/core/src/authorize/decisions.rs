@@ -1,6 +1,6 @@
 //! The decisions of the newest calls, kept so that they can be explained, replayed and watched.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use cloudtwin_policy::{Explanation, NamedPolicy, Outcome, PolicyName, evaluate, explain};
@@ -10,10 +10,11 @@ use parking_lot::Mutex;
 use serde::Serialize;
 use tokio::sync::broadcast;
 
-use super::Enforcement;
 use super::decide::Decided;
 use super::observed::Observed;
 use super::subject::Subject;
+use super::{Enforcement, KeyValue};
+use crate::caller::Principal;
 use crate::cloud::Cloud;
 
 /// How many calls' decisions are kept.
@@ -34,7 +35,7 @@ pub(crate) struct Record {
 
 impl Record {
     fn is_allowed(&self) -> bool {
-        self.permissions.iter().all(Decided::is_allowed)
+        !self.permissions.iter().any(Decided::is_refused)
     }
 }
 
@@ -105,8 +106,12 @@ pub struct PermissionDecision {
     pub action: String,
     /// ARN of the resource.
     pub resource: String,
+    /// The account that owns the resource.
+    pub resource_account: String,
     /// Whether it is needed for something else that the call does.
     pub dependent: bool,
+    /// The condition keys that the input of the call filled.
+    pub keys: BTreeMap<String, Vec<String>>,
     /// What came out.
     pub outcome: Outcome,
     /// The layers, statements and conditions that led to it.
@@ -128,6 +133,8 @@ pub struct CallDecision {
     pub principal: String,
     /// ARN of the user or role whose policies decide.
     pub entity: String,
+    /// ARN of the resource for which a service calls.
+    pub source_arn: Option<String>,
     /// The account of the caller.
     pub account: String,
     /// The region of the call.
@@ -168,15 +175,27 @@ impl DecisionFilter {
     }
 }
 
+impl PermissionDecision {
+    pub(crate) fn of(subject: &Subject, decided: &Decided) -> Self {
+        let values = |value: &KeyValue| value.iter().map(str::to_owned).collect();
+        Self {
+            action: decided.action.clone().into_owned(),
+            resource: decided.resource.clone(),
+            resource_account: decided.resource_account.clone(),
+            dependent: decided.dependent,
+            keys: decided.keys.iter().map(|(key, value)| (key.clone(), values(value))).collect(),
+            outcome: decided.outcome,
+            explanation: explain(&decided.request(subject), &decided.layers(subject)),
+        }
+    }
+}
+
 fn told(record: &Record) -> CallDecision {
     let subject = &record.subject;
     let allowed = record.is_allowed();
-    let permission = |decided: &Decided| PermissionDecision {
-        action: decided.action.clone().into_owned(),
-        resource: decided.resource.clone(),
-        dependent: decided.dependent,
-        outcome: decided.outcome,
-        explanation: explain(&decided.request(subject), &decided.layers(subject)),
+    let source_arn = match &subject.caller.principal {
+        Principal::Service { source_arn, .. } => Some(source_arn.clone()).filter(|arn| !arn.is_empty()),
+        _ => None,
     };
     CallDecision {
         request_id: record.request_id.clone(),
@@ -185,12 +204,17 @@ fn told(record: &Record) -> CallDecision {
         operation: record.operation,
         principal: subject.caller.arn.clone(),
         entity: subject.entity_arn().to_owned(),
+        source_arn,
         account: subject.caller.account.clone(),
         region: subject.region.clone(),
         state: record.state,
         allowed,
         refused: !allowed && record.state == Enforcement::Enforced,
-        permissions: record.permissions.iter().map(permission).collect(),
+        permissions: record
+            .permissions
+            .iter()
+            .map(|decided| PermissionDecision::of(subject, decided))
+            .collect(),
     }
 }
 

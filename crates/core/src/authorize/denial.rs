@@ -1,6 +1,8 @@
 //! The words in which services refuse: each family has its own code, status and form of one
 //! sentence (IAM user guide, "Troubleshoot access denied error messages").
 
+use std::borrow::Cow;
+
 use cloudtwin_policy::{Layer, PolicyName};
 use cloudtwin_smithy::AwsError;
 use cloudtwin_smithy::error::ErrorShape;
@@ -81,6 +83,8 @@ pub(crate) struct Denial<'a> {
     pub(crate) resource: &'a str,
     /// The account of the resource.
     pub(crate) resource_account: &'a str,
+    /// The region of the call.
+    pub(crate) region: &'a str,
     pub(crate) reason: &'a Reason,
     /// The sealed explanation, for services that send it.
     pub(crate) encoded: Option<&'a str>,
@@ -116,6 +120,31 @@ impl Denial<'_> {
         }
     }
 
+    /// What is named as the resource where policies see none: services then name what the call is
+    /// about in a form of their own, which differs from action to action.
+    fn shown_resource(&self) -> Cow<'_, str> {
+        if self.resource != "*" {
+            return Cow::Borrowed(self.resource);
+        }
+        let account = &self.caller.account;
+        let region = self.region;
+        let kind = match self.action {
+            "iam:ListPolicies" => return Cow::Borrowed("policy path /"),
+            "sqs:ListQueues" => return Cow::Owned(format!("arn:aws:sqs:{region}:{account}:")),
+            "sns:ListTopics" | "sns:ListSubscriptions" => {
+                return Cow::Owned(format!("arn:aws:sns:{region}:{account}:*"));
+            }
+            "iam:ListUsers" => "user",
+            "iam:ListRoles" => "role",
+            "iam:ListGroups" => "group",
+            "iam:ListInstanceProfiles" => "instance-profile",
+            "iam:ListServerCertificates" => "server-certificate",
+            "iam:ListVirtualMFADevices" => "mfa",
+            _ => return Cow::Borrowed("*"),
+        };
+        Cow::Owned(format!("arn:aws:iam::{account}:{kind}/"))
+    }
+
     fn user(&self) -> &str {
         match self.caller.principal {
             Principal::Anonymous => "anonymous",
@@ -131,7 +160,7 @@ impl Denial<'_> {
     }
 
     fn generic(&self) -> String {
-        self.sentence(self.action, self.resource)
+        self.sentence(self.action, &self.shown_resource())
     }
 
     /// S3 tells reasons only to callers of the resource's own account.
@@ -146,7 +175,7 @@ impl Denial<'_> {
 
     /// SQS writes its actions in lower case.
     fn sqs(&self) -> String {
-        self.sentence(&self.action.to_ascii_lowercase(), self.resource)
+        self.sentence(&self.action.to_ascii_lowercase(), &self.shown_resource())
     }
 
     /// SNS writes its own prefix in capitals.
@@ -155,6 +184,111 @@ impl Denial<'_> {
             Some(name) => format!("SNS:{name}"),
             None => self.action.to_owned(),
         };
-        self.sentence(&action, self.resource)
+        self.sentence(&action, &self.shown_resource())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const fn service(name: &'static str) -> ServiceSchema {
+        ServiceSchema {
+            name,
+            service_id: name,
+            endpoint_prefix: name,
+            signing_name: name,
+            api_version: "",
+            target_prefix: "",
+            json_version: "1.0",
+            protocols: &[],
+            xml_namespace: None,
+            query_compatible: false,
+        }
+    }
+
+    fn missing(layer: Layer) -> Reason {
+        Reason { layer, explicit: false, policy: None, trust: false }
+    }
+
+    fn answer(name: &'static str, protocol: ProtocolId, action: &str, resource: &str) -> AwsError {
+        let denial = Denial {
+            caller: &Caller::root("111122223333"),
+            action,
+            resource,
+            resource_account: "111122223333",
+            region: "eu-west-1",
+            reason: &missing(Layer::Scp),
+            encoded: Some("c2VhbGVk"),
+        };
+        denial.answer(&service(name), protocol)
+    }
+
+    #[test]
+    fn each_family_has_its_code_and_status() {
+        for (name, protocol, code, status) in [
+            ("s3", ProtocolId::RestXml, "AccessDenied", 403),
+            ("ec2", ProtocolId::Ec2, "UnauthorizedOperation", 403),
+            ("sqs", ProtocolId::Query, "AccessDenied", 403),
+            ("sqs", ProtocolId::Json, "AccessDeniedException", 403),
+            ("sns", ProtocolId::Query, "AuthorizationError", 403),
+            ("iam", ProtocolId::Query, "AccessDenied", 403),
+            ("cloudfront", ProtocolId::RestXml, "AccessDenied", 403),
+            ("lambda", ProtocolId::RestJson, "AccessDeniedException", 403),
+            ("dynamodb", ProtocolId::Json, "AccessDeniedException", 400),
+            ("cloudwatch", ProtocolId::RpcV2Cbor, "AccessDeniedException", 400),
+        ] {
+            let error = answer(name, protocol, "x:Y", "*");
+            assert_eq!((error.code(), error.status()), (code, status), "{name}");
+        }
+    }
+
+    #[test]
+    fn services_write_actions_and_resources_in_their_own_way() {
+        let user = "User: arn:aws:iam::111122223333:root is not authorized to perform: ";
+        let why = "because no service control policy allows the";
+        for (name, action, resource, expected) in [
+            ("sqs", "sqs:ListQueues", "*", "sqs:listqueues on resource: arn:aws:sqs:eu-west-1:111122223333:"),
+            ("sns", "sns:Publish", "arn:aws:sns:::t", "SNS:Publish on resource: arn:aws:sns:::t"),
+            (
+                "sns",
+                "sns:ListTopics",
+                "*",
+                "SNS:ListTopics on resource: arn:aws:sns:eu-west-1:111122223333:*",
+            ),
+            ("iam", "iam:ListUsers", "*", "iam:ListUsers on resource: arn:aws:iam::111122223333:user/"),
+            ("iam", "iam:GetAccountSummary", "*", "iam:GetAccountSummary on resource: *"),
+            ("s3", "s3:ListAllMyBuckets", "*", "s3:ListAllMyBuckets"),
+            ("s3", "s3:GetObject", "arn:aws:s3:::b/k", "s3:GetObject on resource: \"arn:aws:s3:::b/k\""),
+        ] {
+            let error = answer(name, ProtocolId::Query, action, resource);
+            let shown = expected.split(' ').next().unwrap_or_default();
+            assert_eq!(error.message(), format!("{user}{expected} {why} {shown} action"));
+        }
+        let error = answer("ec2", ProtocolId::Ec2, "ec2:RunInstances", "arn:aws:ec2:::instance/*");
+        let start =
+            format!("You are not authorized to perform this operation. {user}ec2:RunInstances on resource:");
+        assert!(error.message().starts_with(&start), "{error}");
+        assert!(
+            error.message().ends_with(" action. Encoded authorization failure message: c2VhbGVk"),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn layers_are_named_and_policies_where_they_may_be_known() {
+        let deny = |layer, trust, policy| Reason { layer, explicit: true, policy, trust }.words("a:B");
+        let arn = || Some(PolicyName::Managed("arn:aws:iam::aws:policy/X".to_owned()));
+        assert_eq!(
+            deny(Layer::Identity, false, arn()),
+            " with an explicit deny in an identity-based policy: arn:aws:iam::aws:policy/X"
+        );
+        assert_eq!(deny(Layer::Resource, false, arn()), " with an explicit deny in a resource-based policy");
+        assert_eq!(deny(Layer::Resource, true, None), " with an explicit deny in the role trust policy");
+        assert_eq!(deny(Layer::Rcp, false, None), " with an explicit deny in a resource control policy");
+        let mut reason = missing(Layer::Resource);
+        assert_eq!(reason.words("a:B"), " because no resource-based policy allows the a:B action");
+        reason.trust = true;
+        assert_eq!(reason.words("a:B"), " because no role trust policy allows the a:B action");
     }
 }

@@ -50,3 +50,35 @@ fn message(subject: &Subject, decided: &Decided) -> Value {
         },
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::CloudConfig;
+    use crate::authorize::Access;
+    use crate::caller::Caller;
+    use crate::ctx::RequestFacts;
+    use cloudtwin_store::Db;
+
+    #[tokio::test]
+    async fn what_was_sealed_for_a_denial_is_read_again() {
+        let cloud = Cloud::start(Db::ephemeral().unwrap(), CloudConfig::default(), Vec::new());
+        let caller = Caller::anonymous("111122223333");
+        let request = RequestFacts { source_ip: "192.0.2.1".to_owned(), ..RequestFacts::default() };
+        let subject = Subject::of(&cloud, &caller, "eu-west-1", &request).unwrap();
+        let access = Access::new("ec2:RunInstances", "arn:aws:ec2:eu-west-1:111122223333:instance/*")
+            .key("ec2:InstanceType", "t3.micro");
+        let decided = cloud.decide(&subject, access).unwrap();
+        assert!(!decided.is_allowed());
+        let sealed = encoded(&cloud, &subject, &decided).await.unwrap();
+        let read = cloud.decode_authorization_message("111122223333", &sealed).unwrap().unwrap();
+        let read: Value = serde_json::from_str(&read).unwrap();
+        assert_eq!((&read["allowed"], &read["explicitDeny"]), (&json!(false), &json!(false)));
+        assert_eq!(read["context"]["action"], "ec2:RunInstances");
+        let conditions = read["context"]["conditions"]["items"].as_array().unwrap();
+        let instance = json!({"key": "ec2:InstanceType", "values": {"items": [{"value": "t3.micro"}]}});
+        assert!(conditions.contains(&instance), "{read}");
+        assert!(cloud.decode_authorization_message("999988887777", &sealed).unwrap().is_none());
+        cloud.stop();
+    }
+}

@@ -37,6 +37,13 @@ pub trait Identities: Send + Sync {
     /// # Errors
     /// What the store reports; the call is refused then.
     fn identity(&self, cloud: &Cloud, caller: &Caller) -> Result<Arc<Identity>, AwsError>;
+
+    /// Whether an ARN is that of a user or role that does not exist, as far as can be told: accounts
+    /// that have nobody here are used elsewhere. `home` is the account of whoever asks.
+    ///
+    /// # Errors
+    /// What the store reports.
+    fn is_missing(&self, cloud: &Cloud, home: &str, arn: &str) -> Result<bool, AwsError>;
 }
 
 /// Which resource is meant, and by whom.
@@ -66,6 +73,9 @@ pub struct ResourceAccess {
     /// A grant beside policies that allows this action to this caller: `the ACL of the bucket`, `the
     /// grant …`; as people read it.
     pub granted: Option<String>,
+    /// There is no such resource, and the service says so to everybody: the call is left to its
+    /// handler, whatever policies say.
+    pub absent: bool,
 }
 
 /// Knows the resources of one service.

@@ -1,5 +1,6 @@
 //! What principals were seen to need, summed up over all calls: what least privilege is made from.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
 
 use cloudtwin_policy::Outcome;
@@ -18,11 +19,17 @@ const PERMISSIONS: usize = 20_000;
 /// How many principals are kept.
 const PRINCIPALS: usize = 1_000;
 
-type Key = (String, String);
-
-/// By ARN of the user or role, then by action and resource.
+/// By ARN of the user or role.
 #[derive(Default)]
-pub(crate) struct Observed(Mutex<HashMap<String, HashMap<Key, Seen>>>);
+pub(crate) struct Observed(Mutex<HashMap<String, Needs>>);
+
+/// What one principal needed, by action and resource: looked up at every call, so without making keys.
+#[derive(Default)]
+struct Needs {
+    actions: HashMap<Cow<'static, str>, HashMap<String, Seen>>,
+    /// How many permissions these are.
+    count: usize,
+}
 
 struct Seen {
     count: u64,
@@ -42,17 +49,18 @@ impl Observed {
             if all.len() >= PRINCIPALS {
                 return;
             }
-            all.insert(entity.to_owned(), HashMap::new());
+            all.insert(entity.to_owned(), Needs::default());
         }
-        let Some(seen) = all.get_mut(entity) else { return };
+        let Some(needs) = all.get_mut(entity) else { return };
         for decided in &record.permissions {
-            let key = (decided.action.clone().into_owned(), decided.resource.clone());
-            if let Some(seen) = seen.get_mut(&key) {
+            let resources = needs.actions.get_mut(&decided.action);
+            if let Some(seen) = resources.and_then(|resources| resources.get_mut(&decided.resource)) {
                 seen.count += 1;
                 seen.last = seen.last.max(record.time);
                 seen.allowed &= decided.is_allowed();
                 seen.constant.retain(|constant| decided.keys.contains(constant));
-            } else if seen.len() < PERMISSIONS {
+            } else if needs.count < PERMISSIONS {
+                needs.count += 1;
                 let first = Seen {
                     count: 1,
                     first: record.time,
@@ -61,7 +69,8 @@ impl Observed {
                     dependent: decided.dependent,
                     constant: decided.keys.clone(),
                 };
-                seen.insert(key, first);
+                let resources = needs.actions.entry(decided.action.clone()).or_default();
+                resources.insert(decided.resource.clone(), first);
             }
         }
     }
@@ -104,10 +113,13 @@ impl Cloud {
         let mut permissions: Vec<_> = all
             .get(principal)
             .into_iter()
-            .flatten()
-            .filter(|(_, seen)| since.is_none_or(|since| seen.last >= since))
-            .map(|((action, resource), seen)| ObservedPermission {
-                action: action.clone(),
+            .flat_map(|needs| &needs.actions)
+            .flat_map(|(action, resources)| {
+                resources.iter().map(move |(resource, seen)| (action, resource, seen))
+            })
+            .filter(|(_, _, seen)| since.is_none_or(|since| seen.last >= since))
+            .map(|(action, resource, seen)| ObservedPermission {
+                action: action.clone().into_owned(),
                 resource: resource.clone(),
                 count: seen.count,
                 first: time(seen.first),

@@ -10,6 +10,7 @@ use super::decide::Decided;
 use super::decisions::Record;
 use super::denial::Denial;
 use super::failure_message;
+use super::session_limits;
 use super::subject::Subject;
 use super::{Access, CallFacts, Enforcement};
 use crate::Ctx;
@@ -48,8 +49,15 @@ impl Cloud {
         let Some(operation) = ctx.state().operation.filter(|_| state != Enforcement::Disabled) else {
             return Ok(None);
         };
+        if state == Enforcement::Enforced
+            && let Some(refusal) = session_limits::refusal(ctx.caller(), operation.schema)
+        {
+            return Err(refusal);
+        }
         let authorization = operation.schema.authorization;
-        if authorization.permissionless || authorization.resource_policy_only {
+        // Deferred ones ask themselves.
+        let asks_itself = authorization.resource_policy_only || authorization.deferred.is_some();
+        if authorization.permissionless || asks_itself {
             return Ok(None);
         }
         let call = CallFacts::of(ctx.caller(), ctx.region());
@@ -58,7 +66,7 @@ impl Cloud {
             return Ok(None);
         }
         let subject = ctx.subject()?;
-        let permissions = required.iter().map(|access| self.decide(&subject, access));
+        let permissions = required.into_iter().map(|access| self.decide(&subject, access));
         let permissions = permissions.collect::<Result<Vec<Decided>, AwsError>>()?;
         Ok(Some(Verdict { operation, state, subject, permissions }))
     }
@@ -67,12 +75,12 @@ impl Cloud {
     /// missing names the error; the record of decisions tells of all.
     pub(crate) async fn apply(&self, ctx: &Ctx, verdict: Verdict) -> Result<(), AwsError> {
         let Verdict { operation, state, subject, permissions } = verdict;
-        if state != Enforcement::EngineOnly && permissions.iter().any(|decided| !decided.is_allowed()) {
+        if state != Enforcement::EngineOnly && permissions.iter().any(Decided::is_refused) {
             tell(operation, &permissions);
         }
         let mut result = Ok(());
         if state == Enforcement::Enforced {
-            for denied in permissions.iter().filter(|decided| !decided.is_allowed()) {
+            for denied in permissions.iter().filter(|decided| decided.is_refused()) {
                 let error = answer(self, &subject, denied, operation).await;
                 match denied.element {
                     Some(element) => ctx.state().denied_elements.lock().push((element, error)),
@@ -85,6 +93,22 @@ impl Cloud {
         }
         self.decisions().add(record(ctx, operation, state, subject, permissions));
         result
+    }
+}
+
+impl Cloud {
+    /// Whether `caller` has a permission in a region, where no call is: for front doors. Always, unless IAM is
+    /// enforced.
+    ///
+    /// # Errors
+    /// What the store reports.
+    pub fn permits(&self, caller: &Caller, region: &str, access: &Access) -> Result<bool, AwsError> {
+        if self.enforcement() != Enforcement::Enforced {
+            return Ok(true);
+        }
+        let inside = crate::ctx::RequestFacts::default();
+        let subject = Subject::of(self, caller, region, &inside)?;
+        Ok(self.decide(&subject, access.clone())?.is_allowed())
     }
 }
 
@@ -126,6 +150,16 @@ impl Ctx {
         self.authorize_subject(subject, access).await
     }
 
+    /// Requires a permission of another caller than this call's: who signed a form that nobody has
+    /// signed the request of.
+    ///
+    /// # Errors
+    /// The refusal, worded for the service, where IAM is enforced.
+    pub async fn authorize_caller(&self, caller: &Caller, access: &Access) -> Result<(), AwsError> {
+        let subject = || Subject::of(self.cloud(), caller, self.region(), self.request()).map(Arc::new);
+        self.authorize_subject(subject, access).await
+    }
+
     async fn authorize_subject(
         &self,
         subject: impl FnOnce() -> Result<Arc<Subject>, AwsError>,
@@ -137,14 +171,14 @@ impl Ctx {
             return Ok(());
         };
         let subject = subject()?;
-        let decided = cloud.decide(&subject, access)?;
+        let decided = cloud.decide(&subject, access.clone())?;
         let result = match state {
-            Enforcement::Enforced if !decided.is_allowed() => {
+            Enforcement::Enforced if decided.is_refused() => {
                 Err(answer(cloud, &subject, &decided, operation).await)
             }
             _ => Ok(()),
         };
-        if state != Enforcement::EngineOnly && !decided.is_allowed() {
+        if state != Enforcement::EngineOnly && decided.is_refused() {
             tell(operation, std::slice::from_ref(&decided));
         }
         let new_record = || record(self, operation, state, subject, Vec::new());
@@ -162,7 +196,7 @@ impl Ctx {
             return Ok(true);
         }
         let subject = self.subject()?;
-        Ok(self.cloud().decide(&subject, access)?.is_allowed())
+        Ok(self.cloud().decide(&subject, access.clone())?.is_allowed())
     }
 
     /// Whether `caller` (a service that will act for a resource) has a permission. Always, unless
@@ -171,12 +205,7 @@ impl Ctx {
     /// # Errors
     /// What the store reports.
     pub fn permits_caller(&self, caller: &Caller, access: &Access) -> Result<bool, AwsError> {
-        if self.cloud().enforcement() != Enforcement::Enforced {
-            return Ok(true);
-        }
-        let inside = crate::ctx::RequestFacts::default();
-        let subject = Subject::of(self.cloud(), caller, self.region(), &inside)?;
-        Ok(self.cloud().decide(&subject, access)?.is_allowed())
+        self.cloud().permits(caller, self.region(), access)
     }
 
     /// The refusal of one element of the list that the operation decides element by element.
@@ -218,6 +247,7 @@ async fn answer(cloud: &Cloud, subject: &Subject, decided: &Decided, operation: 
         action: &decided.action,
         resource: &decided.resource,
         resource_account: &decided.resource_account,
+        region: &subject.region,
         reason: &reason,
         encoded: encoded.as_deref(),
     };

@@ -17,7 +17,8 @@ pub(crate) struct Subject {
     pub(crate) principal: PolicyPrincipal,
     pub(crate) identity: Option<Arc<Identity>>,
     pub(crate) organization: Option<Arc<OrganizationPolicies>>,
-    pub(crate) context: Context,
+    /// Shared by the requests for all permissions.
+    pub(crate) context: Arc<Context>,
     pub(crate) region: String,
 }
 
@@ -52,7 +53,7 @@ impl Subject {
             caller: caller.clone(),
             identity,
             organization,
-            context,
+            context: Arc::new(context),
             region: region.to_owned(),
         })
     }

@@ -47,6 +47,8 @@ pub(super) fn of_text<'a>(
         Transform::MoveTaskSource => move_task_source(text).and_then(owned),
         Transform::CopySource => owned(copy_source(text).0),
         Transform::CopySourceVersion => copy_source(text).1.and_then(owned),
+        Transform::MfaPresent => part("true"),
+        Transform::MfaAge => part("0"),
         Transform::True => (text == "true").then_some(Piece::Part(Cow::Borrowed(text))),
         Transform::Path => part(text),
         Transform::WithoutScheme => {
@@ -120,14 +122,16 @@ fn move_task_source(handle: &str) -> Option<String> {
     json.get("sourceArn")?.as_str().map(str::to_owned)
 }
 
-/// `bucket/key` and version id of a copy source. Only the path is encoded.
+/// `bucket/key` and version id of a copy source, as S3 itself reads them. Only the path is encoded, by some
+/// SDKs as in forms.
 fn copy_source(source: &str) -> (String, Option<String>) {
-    let (path, version) = match source.split_once("?versionId=") {
+    let (path, version) = match source.rsplit_once("?versionId=") {
         Some((path, version)) => (path, Some(version.to_owned())),
         None => (source, None),
     };
-    let path = percent_decode_str(path).decode_utf8_lossy();
-    (path.trim_start_matches('/').to_owned(), version.filter(|version| !version.is_empty()))
+    let path = path.replace('+', " ");
+    let path = percent_decode_str(&path).decode_utf8_lossy();
+    (path.strip_prefix('/').unwrap_or(&path).to_owned(), version.filter(|version| !version.is_empty()))
 }
 
 /// `name[:qualifier]` of a function's name, partial ARN (`account:function:name`) or ARN.

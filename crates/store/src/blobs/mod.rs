@@ -5,6 +5,7 @@
 //! sweeper removes the bytes that no row holds, no upload pins and no [`Snapshot`](crate::Snapshot) shows.
 
 mod buffers;
+mod hot;
 mod private;
 mod reader;
 mod store;

@@ -10,12 +10,14 @@ use tokio::task::JoinHandle;
 
 use super::BlobRef;
 use super::buffers::{self, Buffers};
+use super::hot::HotBlobs;
 use crate::StoreError;
 
 /// A stream of a blob's bytes, or of a range of them.
 ///
 /// What the operating system has in memory is copied at once: that takes less time than handing the work to another
-/// thread. When it has to wait for the disk, a thread reads, one chunk ahead of what is sent.
+/// thread. When it has to wait for the disk, a thread reads, one chunk ahead of what is sent. What is read again and
+/// again is copied once and then sent from memory.
 pub struct BlobReader {
     blob: BlobRef,
     /// Where the file is when no reading is under way.
@@ -24,12 +26,14 @@ pub struct BlobReader {
     /// What has not been asked for yet.
     rest: Range<u64>,
     buffers: Arc<Buffers>,
+    /// Where pieces are found and left, if the blob is worth it.
+    hot: Option<Arc<HotBlobs>>,
 }
 
 impl BlobReader {
-    pub(super) fn new(file: File, blob: BlobRef, buffers: Arc<Buffers>) -> Self {
+    pub(super) fn new(file: File, blob: BlobRef, buffers: Arc<Buffers>, hot: Option<Arc<HotBlobs>>) -> Self {
         let rest = 0..blob.len();
-        Self { blob, file: Some(file), ahead: None, rest, buffers }
+        Self { blob, file: Some(file), ahead: None, rest, buffers, hot }
     }
 
     /// Restricts to a range of bytes; what lies behind the end is left out. To be called before the first
@@ -55,7 +59,7 @@ impl BlobReader {
             return Ok(None);
         }
         if self.ahead.is_none() {
-            if let Some(chunk) = self.read_cached() {
+            if let Some(chunk) = self.available() {
                 self.rest.start += chunk.len() as u64;
                 return Ok(Some(chunk));
             }
@@ -92,7 +96,25 @@ impl BlobReader {
         Ok(bytes.into())
     }
 
-    /// The next chunk, if it can be had without waiting for the disk. (Not every system and file system can tell.)
+    /// The next chunk, if it can be had without waiting for the disk.
+    fn available(&self) -> Option<Bytes> {
+        let Some(hot) = &self.hot else { return self.read_cached() };
+        let start = self.rest.start;
+        // Pieces are as long as buffers, so they all begin at multiples of that.
+        let into = start % buffers::SIZE as u64;
+        if let Some(piece) = hot.get(&self.blob, start - into) {
+            let end = (piece.len() as u64).min(into + self.remaining());
+            return (into < end).then(|| piece.slice(into as usize..end as usize));
+        }
+        let chunk = self.read_cached()?;
+        let whole = chunk.len() == buffers::SIZE || start + chunk.len() as u64 == self.blob.len();
+        if into == 0 && whole {
+            hot.keep(&self.blob, start, &chunk);
+        }
+        Some(chunk)
+    }
+
+    /// The next chunk from the system's memory. (Not every system and file system can tell what is there.)
     #[cfg(target_os = "linux")]
     fn read_cached(&self) -> Option<Bytes> {
         use rustix::io::{ReadWriteFlags, preadv2};

@@ -10,6 +10,7 @@ use std::sync::{Arc, OnceLock};
 use parking_lot::Mutex;
 
 use super::buffers::Buffers;
+use super::hot::HotBlobs;
 use super::private::PrivateDir;
 use super::{BlobReader, BlobRef, BlobWriter, HASH_LEN};
 use crate::StoreError;
@@ -28,6 +29,7 @@ struct Inner {
     pins: Mutex<HashMap<[u8; HASH_LEN], usize>>,
     snapshots: Mutex<Snapshots>,
     buffers: Arc<Buffers>,
+    hot: Arc<HotBlobs>,
 }
 
 enum Place {
@@ -92,6 +94,7 @@ impl BlobStore {
             pins: Mutex::default(),
             snapshots: Mutex::default(),
             buffers: Arc::default(),
+            hot: Arc::default(),
         };
         Self { inner: Arc::new(inner) }
     }
@@ -111,7 +114,11 @@ impl BlobStore {
     pub fn open(&self, blob: &BlobRef) -> Result<BlobReader, StoreError> {
         let path = self.path(blob.hash())?;
         match fs::File::open(&path) {
-            Ok(file) => Ok(BlobReader::new(file, blob.clone(), Arc::clone(&self.inner.buffers))),
+            Ok(file) => {
+                let Inner { buffers, hot, .. } = &*self.inner;
+                let hot = hot.is_worthwhile(blob).then(|| Arc::clone(hot));
+                Ok(BlobReader::new(file, blob.clone(), Arc::clone(buffers), hot))
+            }
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 Err(StoreError::BlobMissing { hash: blob.to_string() })
             }

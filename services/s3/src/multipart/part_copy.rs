@@ -5,6 +5,7 @@ use cloudtwin_smithy::AwsError;
 
 use super::parts::algorithm_of;
 use super::{find, part_number};
+use crate::absent_objects;
 use crate::api::{CopyPartResult, UploadPartCopyInput, UploadPartCopyOutput};
 use crate::body;
 use crate::checksums::{self, set_checksum};
@@ -22,12 +23,13 @@ pub(crate) async fn upload_part_copy(
     let number = part_number(input.part_number)?;
     let source = Source::parse(&input.copy_source)?;
     let source_owner = input.expected_source_bucket_owner.as_deref();
-    let (upload, source_bucket, original) = ctx.db().read::<_, AwsError, _>(|tx| {
+    let found = ctx.db().read::<_, AwsError, _>(|tx| {
         versions::bucket(tx, &input.bucket, input.expected_bucket_owner.as_deref())?;
         let upload = find(tx, &input.bucket, &input.key, &input.upload_id)?;
         let (source_bucket, _, original) = source.find(tx, source_owner)?;
         Ok((upload, source_bucket, original))
-    })?;
+    });
+    let (upload, source_bucket, original) = absent_objects::hide(&ctx, &source.bucket, found).await?;
     customer_headers!(input).check_part(&upload.object)?;
     check_source(&ctx, &original, &source_key!(input), &source_conditions!(input))?;
     let range = match input.copy_source_range.as_deref() {

@@ -3,6 +3,7 @@
 use cloudtwin_core::Ctx;
 use cloudtwin_smithy::AwsError;
 
+use crate::absent_objects;
 use crate::api::{
     Checksum, GetObjectAttributesInput, GetObjectAttributesOutput, GetObjectAttributesParts, ObjectPart,
 };
@@ -19,12 +20,13 @@ pub(crate) async fn get_object_attributes(
     ctx: Ctx,
     input: GetObjectAttributesInput,
 ) -> Result<GetObjectAttributesOutput, AwsError> {
-    let (bucket, object) = ctx.db().read::<_, AwsError, _>(|tx| {
+    let found = ctx.db().read::<_, AwsError, _>(|tx| {
         let bucket = versions::bucket(tx, &input.bucket, input.expected_bucket_owner.as_deref())?;
         let (_, object) = versions::read(tx, &bucket, &input.key, input.version_id.as_deref(), "GET")?;
         customer_headers!(input).unlock(&object)?;
         Ok((bucket, object))
-    })?;
+    });
+    let (bucket, object) = absent_objects::hide(&ctx, &input.bucket, found).await?;
     let mut output = GetObjectAttributesOutput {
         last_modified: Some(object.modified),
         version_id: versions::read_header(&bucket, &object),

@@ -6,6 +6,7 @@ use cloudtwin_core::Ctx;
 use cloudtwin_smithy::{AwsError, ByteStream};
 
 use super::selection::{Selection, show_object};
+use crate::absent_objects;
 use crate::api::{GetObjectInput, GetObjectOutput, errors};
 use crate::body;
 use crate::conditions::{ReadConditions, Validators};
@@ -17,11 +18,12 @@ use crate::versions;
 /// `GetObject`
 pub(crate) async fn get_object(ctx: Ctx, mut input: GetObjectInput) -> Result<GetObjectOutput, AwsError> {
     let now = ctx.now();
-    let (bucket, object, selection, opened) = ctx.db().read::<_, AwsError, _>(|tx| {
+    let found = ctx.db().read::<_, AwsError, _>(|tx| {
         let (bucket, object, selection) = find(tx, &input, now)?;
         let opened = body::open(tx, &object.content, selection.bytes.start, selection.bytes.end)?;
         Ok((bucket, object, selection, opened))
-    })?;
+    });
+    let (bucket, object, selection, opened) = absent_objects::hide(&ctx, &input.bucket, found).await?;
     let (bucket, object, selection, opened) = match opened {
         Some(opened) => (bucket, object, selection, opened),
         None => {

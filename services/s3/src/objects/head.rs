@@ -4,6 +4,7 @@ use cloudtwin_core::Ctx;
 use cloudtwin_smithy::AwsError;
 
 use super::selection::{Selection, show_object};
+use crate::absent_objects;
 use crate::api::{HeadObjectInput, HeadObjectOutput};
 use crate::conditions::{ReadConditions, Validators};
 use crate::encryption::customer_headers;
@@ -13,7 +14,7 @@ use crate::versions;
 /// `HeadObject`
 pub(crate) async fn head_object(ctx: Ctx, mut input: HeadObjectInput) -> Result<HeadObjectOutput, AwsError> {
     let now = ctx.now();
-    let (bucket, object, selection) = ctx.db().read::<_, AwsError, _>(|tx| {
+    let found = ctx.db().read::<_, AwsError, _>(|tx| {
         let bucket = versions::bucket(tx, &input.bucket, input.expected_bucket_owner.as_deref())?;
         let (_, object) = versions::read(tx, &bucket, &input.key, input.version_id.as_deref(), "HEAD")?;
         customer_headers!(input).unlock(&object)?;
@@ -30,7 +31,8 @@ pub(crate) async fn head_object(ctx: Ctx, mut input: HeadObjectInput) -> Result<
         )?;
         let selection = Selection::of(&object, input.range.as_deref(), input.part_number)?;
         Ok((bucket, object, selection))
-    })?;
+    });
+    let (bucket, object, selection) = absent_objects::hide(&ctx, &input.bucket, found).await?;
     let mut output = HeadObjectOutput::default();
     // Only the current version expires, and only who does not name a version asks for it.
     if input.version_id.is_none() {

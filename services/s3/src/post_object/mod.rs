@@ -6,8 +6,9 @@ mod form;
 
 use std::collections::BTreeMap;
 
-use cloudtwin_core::Ctx;
+use cloudtwin_core::authorize::Access;
 use cloudtwin_core::credentials;
+use cloudtwin_core::{Caller, Ctx};
 use cloudtwin_sigv4::{
     AuthError, ChecksumAlgorithm, ErrorFamily, FormFields, PostPolicy, PostSignature, SigningKeyCache,
 };
@@ -61,10 +62,11 @@ pub(crate) async fn post_object(ctx: Ctx, input: PostObjectInput) -> Result<Post
     })?;
     let mut reader = FormReader::new(input.body.take(), &boundary);
     let form = read_fields(&mut reader).await?;
-    let policy = authorize(&ctx, &form, &input.bucket)?;
+    let Signed { caller, policy } = authenticate(&ctx, &form, &input.bucket)?;
     let template = form.get("key").ok_or_else(|| missing_field("key"))?;
     let key = template.replace("${filename}", &form.filename);
     metadata::check_key(&key)?;
+    authorize(&ctx, &caller, &form, &bucket.name, &key).await?;
     let made = Made::now(&ctx);
     let requested = encryption::Requested {
         algorithm: form.get("x-amz-server-side-encryption"),
@@ -144,14 +146,58 @@ fn missing_field(name: &str) -> AwsError {
     )
 }
 
-/// Checks signature and policy of a form; `None` for one without either.
-fn authorize(ctx: &Ctx, form: &Form, bucket: &str) -> Result<Option<PostPolicy>, AwsError> {
+/// Who signed a form.
+struct Signed {
+    caller: Caller,
+    /// What the form may say; `None` where nobody signed it.
+    policy: Option<PostPolicy>,
+}
+
+/// Requires what the upload needs of whoever signed the form.
+async fn authorize(ctx: &Ctx, caller: &Caller, form: &Form, bucket: &str, key: &str) -> Result<(), AwsError> {
+    let arn = format!("arn:aws:s3:::{bucket}/{key}");
+    let keys = [
+        ("s3:x-amz-acl", "acl"),
+        ("s3:x-amz-server-side-encryption", "x-amz-server-side-encryption"),
+        ("s3:x-amz-server-side-encryption-aws-kms-key-id", "x-amz-server-side-encryption-aws-kms-key-id"),
+        ("s3:x-amz-storage-class", "x-amz-storage-class"),
+    ];
+    let mut further = Vec::new();
+    if form.get("acl").is_some() {
+        further.push("s3:PutObjectAcl");
+    }
+    let tags = form.get("tagging").map(tags).transpose()?.unwrap_or_default();
+    if !tags.is_empty() {
+        further.push("s3:PutObjectTagging");
+    }
+    for (index, action) in ["s3:PutObject"].into_iter().chain(further).enumerate() {
+        let mut access = Access::new(action, arn.as_str());
+        access.dependent = index > 0;
+        for (name, field) in keys {
+            if let Some(value) = form.get(field) {
+                access = access.key(name, value.to_owned());
+            }
+        }
+        if !tags.is_empty() {
+            let names: Vec<String> = tags.iter().map(|(name, _)| name.clone()).collect();
+            access = access.key("s3:RequestObjectTagKeys", names);
+            for (name, value) in &tags {
+                access = access.key(format!("s3:RequestObjectTag/{name}"), value.clone());
+            }
+        }
+        ctx.authorize_caller(caller, &access).await?;
+    }
+    Ok(())
+}
+
+/// Checks signature and policy of a form. One without either is nobody's.
+fn authenticate(ctx: &Ctx, form: &Form, bucket: &str) -> Result<Signed, AwsError> {
     let refuse = |error: AuthError| error.answer(ErrorFamily::S3);
     let fields = FormFields(&form.fields);
     let signature = PostSignature::of(fields).map_err(refuse)?;
     let policy = form.get("policy");
     let (signature, text) = match (signature, policy) {
-        (None, None) => return Ok(None),
+        (None, None) => return Ok(Signed { caller: ctx.caller().clone(), policy: None }),
         (None, Some(_)) => return Err(access_denied()),
         (Some(_), None) => return Err(missing_field("policy")),
         (Some(signature), Some(text)) => (signature, text),
@@ -172,7 +218,9 @@ fn authorize(ctx: &Ctx, form: &Form, bucket: &str) -> Result<Option<PostPolicy>,
     let now =
         OffsetDateTime::from_unix_timestamp(ctx.now().seconds).map_err(|error| ctx.internal_error(&error))?;
     policy.check(fields, bucket, now).map_err(|error| error.answer())?;
-    Ok(Some(policy))
+    let unknown = || refuse(AuthError::UnknownAccessKey(key_id.to_owned()));
+    let caller = ctx.cloud().caller_of_key(key_id)?.ok_or_else(unknown)?;
+    Ok(Signed { caller, policy: Some(policy) })
 }
 
 /// Tags in a document, of which anything unknown is left out.

@@ -109,7 +109,7 @@ impl<'a> JsonSerializer<'a> {
         self.out.push(b'"');
         let bytes = text.as_bytes();
         let mut rest = bytes;
-        while let Some(at) = rest.iter().position(|byte| *byte < 0x20 || *byte == b'"' || *byte == b'\\') {
+        while let Some(at) = first_escaped(rest) {
             let Some((plain, [byte, after @ ..])) = rest.split_at_checked(at) else { break };
             self.out.extend_from_slice(plain);
             match byte {
@@ -332,4 +332,13 @@ pub(crate) fn write_shape(
     to: &mut Vec<u8>,
 ) -> Result<(), CodecError> {
     JsonSerializer::new(to).timestamps(timestamps).object(|to| shape.write_members(to))
+}
+/// Where the first byte is that a JSON string has to escape.
+fn first_escaped(text: &[u8]) -> Option<usize> {
+    let escaped = |byte: u8| (byte < 0x20) | (byte == b'"') | (byte == b'\\');
+    // Without a branch for each byte, the compiler looks at all bytes of a piece at once.
+    let clean =
+        text.chunks(32).take_while(|piece| !piece.iter().fold(false, |any, byte| any | escaped(*byte)));
+    let clean = clean.count() * 32;
+    text.get(clean..)?.iter().position(|byte| escaped(*byte)).map(|at| clean + at)
 }
