@@ -114,7 +114,7 @@ def sqs_cycle(st):
 @workload
 def sqs_receive_delete(st):
     """Receive and delete, each one request, on a queue that was filled with more than can be received."""
-    url = st.queue(depth=20_000 * st.secs)
+    url = st.queue(depth=40_000 * st.secs)
     return Plan(receive_and_delete(url), mode="cycle", clean=drop(url))
 
 
